@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"decnet/fleet"
+	"decnet/repo"
+)
+
+// LogReader reads events. Lists are never nil.
+type LogReader interface {
+	// Stats returns the counters; its cost does not depend on the number of rows.
+	Stats(ctx context.Context) (repo.Stats, error)
+	// Logs returns a page, newest first.
+	Logs(ctx context.Context, q repo.LogQuery) ([]repo.Log, error)
+	// CountLogs returns how many events the filter chooses.
+	CountLogs(ctx context.Context, f repo.LogFilter) (int64, error)
+	// LogsAfter returns up to limit events with an id above after, ascending.
+	LogsAfter(ctx context.Context, after int64, f repo.LogFilter, limit int) ([]repo.Log, error)
+	// LastLogID returns the highest id ever given to an event, 0 when none was.
+	LastLogID(ctx context.Context) (int64, error)
+	// Histogram counts events in buckets of the interval, a whole number of
+	// minutes, at least one; the oldest bucket first.
+	Histogram(ctx context.Context, f repo.LogFilter, interval time.Duration) ([]repo.Bucket, error)
+}
+
+// BountyReader reads bounties. Lists are never nil.
+type BountyReader interface {
+	// Bounties returns a page, newest first.
+	Bounties(ctx context.Context, q repo.BountyQuery) ([]repo.Bounty, error)
+	// CountBounties returns how many bounties the filter chooses.
+	CountBounties(ctx context.Context, f repo.BountyFilter) (int64, error)
+}
+
+// AttackerReader reads profiles. Lists are never nil.
+type AttackerReader interface {
+	// Attackers returns a page, behaviour included.
+	Attackers(ctx context.Context, q repo.AttackerQuery) ([]repo.Attacker, error)
+	// CountAttackers returns how many attackers the filter chooses.
+	CountAttackers(ctx context.Context, f repo.AttackerFilter) (int64, error)
+	// Attacker returns one profile, or [repo.ErrNotFound].
+	Attacker(ctx context.Context, uuid string) (repo.Attacker, error)
+	// Commands returns a page of an attacker's commands, oldest first, and how
+	// many the query chooses in all, or [repo.ErrNotFound].
+	Commands(ctx context.Context, uuid string, q repo.CommandQuery) ([]repo.Command, int64, error)
+}
+
+// UserStore keeps the accounts.
+type UserStore interface {
+	// Users returns all accounts in the order of their names.
+	Users(ctx context.Context) ([]repo.User, error)
+	// CreateUser stores a new account, or returns [repo.ErrConflict] for a taken name.
+	CreateUser(ctx context.Context, u repo.User) error
+	// DeleteUser returns [repo.ErrNotFound] or [repo.ErrLastAdmin].
+	DeleteUser(ctx context.Context, uuid string) error
+	// SetRole raises the token version where the role changes. It returns
+	// [repo.ErrNotFound] or [repo.ErrLastAdmin].
+	SetRole(ctx context.Context, uuid string, role repo.Role) error
+	// SetPassword stores a hash and the flag, and raises the token version. It
+	// returns [repo.ErrNotFound].
+	SetPassword(ctx context.Context, uuid, hash string, mustChange bool) error
+}
+
+// StateStore keeps the settings.
+type StateStore interface {
+	// State returns the value of a key, or [repo.ErrNotFound].
+	State(ctx context.Context, key string) (string, error)
+	// SetState stores the value of a key.
+	SetState(ctx context.Context, key, value string) error
+}
+
+// Store is all that the API asks of an engine.
+type Store interface {
+	LogReader
+	BountyReader
+	AttackerReader
+	UserStore
+	StateStore
+	// Ping makes the engine answer a trivial query.
+	Ping(ctx context.Context) error
+	// Purge removes events, bounties and attackers, not the read positions.
+	Purge(ctx context.Context) (repo.Purged, error)
+}
+
+// Fleet knows the decoys.
+type Fleet interface {
+	// Deckies returns the fleet in the order of its state file; never nil. When
+	// the file is broken it returns the last good fleet together with an error.
+	Deckies(ctx context.Context) ([]fleet.Decky, error)
+}

@@ -1,0 +1,281 @@
+package repo
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+)
+
+// Expr is a condition on an event: the search language as a tree. Engines
+// compile the node types of this package, and only with bound parameters; Match
+// is the meaning that the compiled form must agree with.
+type Expr interface {
+	// Match reports whether the condition holds for l.
+	Match(l *Log) bool
+	// String prints the condition so that [ParseSearch] reads it back.
+	String() string
+}
+
+// And holds when all its parts hold; an empty And holds always.
+type And []Expr
+
+// Column is a column of [Log] that the search language names.
+type Column string
+
+// The columns of the search language.
+const (
+	ColumnDecky    Column = "decky"
+	ColumnService  Column = "service"
+	ColumnEvent    Column = "event"
+	ColumnAttacker Column = "attacker"
+)
+
+// Equals holds when the column has exactly this value.
+type Equals struct {
+	Column Column
+	Value  string
+}
+
+// FieldEquals holds when the key at the top of [Log.Fields] has this value,
+// whatever its JSON type: a string is compared by its content, anything else by
+// its JSON text, so "443" matches both the number and the string.
+type FieldEquals struct {
+	// Key is made of ASCII letters, digits and "_".
+	Key, Value string
+}
+
+// Contains holds when RawLine, Decky, Service or AttackerIP contains Text,
+// where ASCII letters match in either case. No character is special.
+type Contains struct {
+	Text string
+}
+
+// ParseSearch reads the search language. Words are separated by white space and
+// all of them must match; quotes group and a backslash escapes, as in a POSIX
+// shell; an unbalanced quote falls back to splitting at white space. It returns
+// nil, no condition, when there is no word. Every string has a meaning: there
+// is no error.
+//
+// key:value is [Equals] for the keys decky, service, event, attacker,
+// attacker-ip and attacker_ip, else [FieldEquals]; in an unknown key all but
+// ASCII letters, digits and "_" is dropped, and if nothing is left the word is
+// plain. A word that is an IP address is plain too, although an IPv6 address
+// holds colons. Plain words are [Contains].
+func ParseSearch(s string) Expr {
+	words, ok := splitWords(s)
+	if !ok {
+		words = strings.Fields(s)
+	}
+	var all And
+	for _, w := range words {
+		if w != "" {
+			all = append(all, parseWord(w))
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	default:
+		return all
+	}
+}
+
+func parseWord(w string) Expr {
+	key, value, found := strings.Cut(w, ":")
+	if !found {
+		return Contains{w}
+	}
+	if _, err := netip.ParseAddr(w); err == nil {
+		return Contains{w}
+	}
+	switch key {
+	case "decky", "service", "event", "attacker":
+		return Equals{Column(key), value}
+	case "attacker-ip", "attacker_ip":
+		return Equals{ColumnAttacker, value}
+	}
+	key = strings.Map(keepKeyRune, key)
+	if key == "" {
+		return Contains{w}
+	}
+	return FieldEquals{key, value}
+}
+
+func keepKeyRune(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_':
+		return r
+	}
+	return -1
+}
+
+// splitWords splits like a POSIX shell without expansions; ok is false when a
+// quote is left open or a backslash is last.
+func splitWords(s string) (words []string, ok bool) {
+	var word strings.Builder
+	in := false // inside a word, which may be empty: ''
+	quote := byte(0)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case quote == '\'':
+			if c == '\'' {
+				quote = 0
+			} else {
+				word.WriteByte(c)
+			}
+		case quote == '"':
+			switch {
+			case c == '"':
+				quote = 0
+			case c == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
+				i++
+				word.WriteByte(s[i])
+			default:
+				word.WriteByte(c)
+			}
+		case c == '\'' || c == '"':
+			quote, in = c, true
+		case c == '\\':
+			if i+1 == len(s) {
+				return nil, false
+			}
+			i++
+			word.WriteByte(s[i])
+			in = true
+		case isSpace(c):
+			if in {
+				words = append(words, word.String())
+				word.Reset()
+				in = false
+			}
+		default:
+			word.WriteByte(c)
+			in = true
+		}
+	}
+	if quote != 0 {
+		return nil, false
+	}
+	if in {
+		words = append(words, word.String())
+	}
+	return words, true
+}
+
+func isSpace(c byte) bool { return c == ' ' || (c >= '\t' && c <= '\r') }
+
+// Match implements [Expr].
+func (a And) Match(l *Log) bool {
+	for _, e := range a {
+		if !e.Match(l) {
+			return false
+		}
+	}
+	return true
+}
+
+// Match implements [Expr].
+func (e Equals) Match(l *Log) bool {
+	switch e.Column {
+	case ColumnDecky:
+		return l.Decky == e.Value
+	case ColumnService:
+		return l.Service == e.Value
+	case ColumnEvent:
+		return l.EventType == e.Value
+	case ColumnAttacker:
+		return l.AttackerIP == e.Value
+	}
+	return false
+}
+
+// Match implements [Expr].
+func (c Contains) Match(l *Log) bool {
+	return ContainsFold(l.RawLine, c.Text) || ContainsFold(l.Decky, c.Text) ||
+		ContainsFold(l.Service, c.Text) || ContainsFold(l.AttackerIP, c.Text)
+}
+
+// Match implements [Expr].
+func (f FieldEquals) Match(l *Log) bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal([]byte(l.Fields), &fields) != nil {
+		return false
+	}
+	raw, ok := fields[f.Key]
+	if !ok {
+		return false
+	}
+	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '"' {
+		var s string
+		return json.Unmarshal(raw, &s) == nil && s == f.Value
+	}
+	var compact bytes.Buffer
+	return json.Compact(&compact, raw) == nil && compact.String() == f.Value
+}
+
+// ContainsFold reports whether s contains sub, where ASCII letters match in
+// either case and every other byte only itself.
+func ContainsFold(s, sub string) bool {
+	n := len(sub)
+	if n == 0 {
+		return true
+	}
+	first := foldByte(sub[0])
+	for i := 0; i+n <= len(s); i++ {
+		if foldByte(s[i]) == first && equalFold(s[i:i+n], sub) {
+			return true
+		}
+	}
+	return false
+}
+
+func equalFold(a, b string) bool {
+	for i := range len(a) {
+		if foldByte(a[i]) != foldByte(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func foldByte(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
+}
+
+// String implements [Expr].
+func (a And) String() string {
+	parts := make([]string, len(a))
+	for i, e := range a {
+		parts[i] = e.String()
+	}
+	return strings.Join(parts, " ")
+}
+
+// String implements [Expr].
+func (e Equals) String() string { return quoteWord(string(e.Column) + ":" + e.Value) }
+
+// String implements [Expr].
+func (f FieldEquals) String() string { return quoteWord(f.Key + ":" + f.Value) }
+
+// String implements [Expr].
+func (c Contains) String() string { return quoteWord(c.Text) }
+
+// quoteWord writes a word so that splitWords reads it back unchanged.
+func quoteWord(w string) string {
+	plain := w != "" && utf8.ValidString(w)
+	for i := 0; plain && i < len(w); i++ {
+		plain = !isSpace(w[i]) && !strings.ContainsRune(`'"\`, rune(w[i]))
+	}
+	if plain {
+		return w
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+}
