@@ -1,0 +1,19 @@
+// Package decnet holds the contract of the service, openapi.yaml, and embeds it.
+//
+// DECNET is a deception network: decoys (deckies) imitate services, attackers
+// touch them, and this service stores what happened and answers questions about
+// it over a JSON API. Log lines come in by package ingest, are committed with
+// all that can be counted from them by repo/sqlite, and go out by package api;
+// cmd/decnet wires the three together.
+//
+// openapi.yaml is the single source of truth of the wire: package contract
+// checks every request against it, and the tests check every response. The
+// package holds nothing else and imports nothing of ours.
+package decnet
+
+import _ "embed" // for the document
+
+// OpenAPI is the OpenAPI 3.0 document, YAML. The caller must not change it.
+//
+//go:embed openapi.yaml
+var OpenAPI []byte
