@@ -1,0 +1,102 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+
+	"decnet/repo"
+)
+
+// Format is one kind of log line.
+type Format struct {
+	// Name is what [Source.Format] and a stored position call it.
+	Name string
+	// Sniff reports whether a line is of this format, beyond reasonable doubt.
+	Sniff func(line []byte) bool
+	// Parse makes a record of one line, which has no line end. It is pure: the
+	// same line always gives the same record. It does not keep line. Any error is
+	// a *[ParseError].
+	Parse func(line []byte) (Record, error)
+}
+
+// Record is what a line says.
+type Record struct {
+	// Event has its bounties, command and traits.
+	Event repo.Event
+	// Session places the event in a decoy's session; the zero value in none.
+	Session SessionRef
+}
+
+// SessionRef says what a line tells about the session that it belongs to, and
+// with that what later lines need to be told.
+type SessionRef struct {
+	// Key is unique over all sensors; "" means that there is no session.
+	Key string
+	// Opens and Closes mark the session's first and last line.
+	Opens, Closes bool
+	// Service is what the line itself tells about the protocol, "" for nothing;
+	// Fallback stands in where the session does not tell it either.
+	Service, Fallback string
+	// DstPort is the decoy's port, 0 when the line does not tell.
+	DstPort int
+}
+
+// Formats returns the table of formats, in the order in which they are tried on
+// a line of a source without one.
+func Formats() []Format {
+	return []Format{
+		{Name: "decnet", Sniff: sniffDecnet, Parse: parseDecnet},
+		{Name: "cowrie", Sniff: sniffCowrie, Parse: parseCowrie},
+	}
+}
+
+func formatNamed(name string) (Format, bool) {
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+// sniff returns the first format that recognises the line.
+func sniff(formats []Format, line []byte) (Format, bool) {
+	for _, f := range formats {
+		if f.Sniff(line) {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+// The reasons of a [ParseError]. They are stored and counted: never rename one.
+const (
+	ReasonNotJSON       = "not_json"
+	ReasonNotObject     = "not_an_object"
+	ReasonTooDeep       = "nested_too_deep"
+	ReasonNoTimestamp   = "no_timestamp"
+	ReasonBadTimestamp  = "bad_timestamp"
+	ReasonTimeRange     = "time_out_of_range"
+	ReasonNoEvent       = "no_event_type"
+	ReasonUnknownFormat = "unknown_format"
+	ReasonLineTooLong   = "line_too_long"
+)
+
+// ParseError says why a line gives no event.
+type ParseError struct {
+	// Reason is one of the Reason constants.
+	Reason string
+	// Detail is a sentence for the operator.
+	Detail string
+}
+
+// Error implements error.
+func (e *ParseError) Error() string { return e.Reason + ": " + e.Detail }
+
+func reject(reason, format string, args ...any) error {
+	return &ParseError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+// isBlank reports whether a line says nothing. NUL counts as blank: a file that
+// is truncated under a writer that does not append begins with a hole.
+func isBlank(line []byte) bool { return len(bytes.Trim(line, " \t\r\n\v\f\x00")) == 0 }
