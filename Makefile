@@ -1,0 +1,94 @@
+# Everything a contributor runs. `make check` is what CI runs, and nothing else.
+# Needs Go and a POSIX shell; a C compiler only for the race detector.
+
+GO      ?= go
+TOOL    := $(GO) tool -modfile=tools/go.mod
+BIN     := bin/decnet
+CAPTURE := $(firstword $(wildcard examples/cowrie/*.jsonl))
+DATA    ?= data
+FOLLOW  ?= $(DATA)/decnet.log
+BENCH   ?= .
+COUNT   ?= 1
+
+# The race detector needs cgo and a C compiler. modernc.org/sqlite, SQLite
+# translated to Go, is left out of the instrumentation: it makes a test that opens
+# a database some ten times slower and finds nothing of ours. test-full-race, which
+# CI runs too, leaves nothing out.
+CAN_RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo yes)
+ifeq ($(CAN_RACE),yes)
+RACE := -race -gcflags='modernc.org/...=-race=false'
+endif
+
+# The packages whose coverage is promised, and how much of them, in percent.
+COVERED := ./api,./repo/sqlite,./testutil
+COVER   := 85
+
+.PHONY: help run build test test-full-race fuzz vet lint vuln fmt fmt-check check bench cover layers smoke docs clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## Serve a real honeypot capture on 127.0.0.1:8000, and follow data/decnet.log.
+	@mkdir -p -m 700 $(DATA)
+	@echo "Following $(FOLLOW): lines that you append to it appear in the API."
+	$(BIN) serve --data-dir $(DATA) --ingest-log-file $(FOLLOW) --ingest $(CAPTURE)
+
+build: ## Build bin/decnet, one static binary.
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o $(BIN) ./cmd/decnet
+
+test: ## Run all tests, shuffled and with the race detector where there is a C compiler.
+ifneq ($(CAN_RACE),yes)
+	@echo "make test: no C compiler with cgo here, so WITHOUT the race detector."
+endif
+	$(GO) test $(RACE) -shuffle=on ./...
+
+# The whole suite would take several times as long like this and test the same
+# code of ours; these packages hold the connections and goroutines around SQLite.
+test-full-race: ## Run the tests around the database with everything instrumented, SQLite too.
+ifeq ($(CAN_RACE),yes)
+	$(GO) test -race -short -shuffle=on ./repo/sqlite ./cmd/decnet
+else
+	@echo "make test-full-race: skipped, since there is no C compiler with cgo here."
+endif
+
+fuzz: ## Run the contract and property tests behind the build tag fuzz, in their short form.
+	$(GO) test -tags fuzz -short -shuffle=on ./fuzz/...
+
+vet: ## Run go vet, without and with the build tag fuzz.
+	$(GO) vet ./...
+	$(GO) vet -tags fuzz ./...
+
+lint: ## Run golangci-lint with .golangci.yml.
+	$(TOOL) golangci-lint run ./...
+
+vuln: ## Look for known vulnerabilities, where GOVULNDB says where their database is.
+	@if [ -n "$$GOVULNDB" ]; then $(TOOL) govulncheck -db "$$GOVULNDB" -tags fuzz -test ./...; \
+	else echo "make vuln: skipped, since GOVULNDB is not set (https://vuln.go.dev, or file:///a/copy)."; fi
+
+fmt: ## Format the Go files.
+	gofmt -w .
+
+fmt-check:
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted (make fmt mends it):"; echo "$$bad"; exit 1; }
+
+check: ## Run all that CI runs.
+	bash .ci/run
+
+bench: ## Run the benchmarks; BENCH=regexp, COUNT=10 for benchstat.
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+cover: ## Print the coverage of api, repo/sqlite and testutil; fail below 85 %.
+	$(GO) test -coverpkg=$(COVERED) -coverprofile=cover.out ./...
+	@awk -v least=$(COVER) -f tools/cover.awk cover.out
+
+layers: ## Check which package imports which.
+	$(GO) test -count=1 -run '^TestLayers' .
+
+smoke: build ## Start the built binary on a free port, ask it, and stop it.
+	DECNET_BINARY=$(CURDIR)/$(BIN) $(GO) test -count=1 -v -run '^TestBinary$$' ./cmd/decnet
+
+docs: ## Rewrite the table of options in README.md.
+	$(GO) test -count=1 -run '^TestReadme' ./cmd/decnet -update
+
+clean: ## Remove what was built; data/ stays.
+	rm -rf bin cover.out

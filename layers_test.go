@@ -1,0 +1,137 @@
+package decnet_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// goPackage is the part of the output of go list -json that is needed.
+type goPackage struct {
+	ImportPath string
+	GoFiles    []string
+	Imports    []string
+}
+
+// allowed is the direction of the architecture: a package, and the packages of
+// ours that its files (not its tests) may import. What is not here imports none.
+func allowed() map[string][]string {
+	return map[string][]string{
+		"decnet/cmd/decnet": {
+			"decnet", "decnet/api", "decnet/auth", "decnet/contract", "decnet/fleet", "decnet/ingest",
+			"decnet/profile", "decnet/repo", "decnet/repo/sqlite", "decnet/web",
+		},
+		"decnet/api":           {"decnet", "decnet/auth", "decnet/contract", "decnet/fleet", "decnet/repo"},
+		"decnet/ingest":        {"decnet/repo"},
+		"decnet/profile":       {"decnet/repo"},
+		"decnet/repo/sqlite":   {"decnet/profile", "decnet/repo"},
+		"decnet/repo/repotest": {"decnet/repo"},
+		"decnet/testutil": {
+			"decnet", "decnet/api", "decnet/auth", "decnet/contract", "decnet/fleet", "decnet/ingest",
+			"decnet/profile", "decnet/repo", "decnet/repo/repotest", "decnet/repo/sqlite", "decnet/web",
+		},
+		"decnet/fuzz": {
+			"decnet", "decnet/api", "decnet/contract", "decnet/ingest", "decnet/repo", "decnet/testutil",
+		},
+	}
+}
+
+// goList asks the Go command, with -json and the given arguments.
+func goList(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,GoFiles,Imports"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoErrorf(t, err, "go list: %s", stderr.String())
+	var packages []goPackage
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p goPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		packages = append(packages, p)
+	}
+	require.NotEmpty(t, packages)
+	return packages
+}
+
+func ours(importPath string) bool {
+	return importPath == "decnet" || strings.HasPrefix(importPath, "decnet/")
+}
+
+// forbidden returns the imports of ours that p may not have.
+func forbidden(p *goPackage) []string {
+	var bad []string
+	for _, i := range p.Imports {
+		if ours(i) && !slices.Contains(allowed()[p.ImportPath], i) {
+			bad = append(bad, i)
+		}
+	}
+	return bad
+}
+
+func TestLayers_EachPackageImportsOnlyWhatIsBelowIt(t *testing.T) {
+	t.Parallel()
+	for _, tags := range []string{"", "fuzz"} {
+		seen := map[string]bool{}
+		for _, p := range goList(t, "-tags="+tags, "./...") {
+			seen[p.ImportPath] = true
+			assert.Emptyf(t, forbidden(&p), "%s (tags %q) may not import these; see docs/architecture.md", p.ImportPath, tags)
+		}
+		// The table must not outlive the packages that it speaks of.
+		for name := range allowed() {
+			assert.Truef(t, seen[name], "%s is in the table but does not exist", name)
+		}
+	}
+}
+
+func TestLayers_AForbiddenImportIsFound(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, []string{"decnet/repo/sqlite"},
+		forbidden(&goPackage{ImportPath: "decnet/api", Imports: []string{"context", "decnet/repo", "decnet/repo/sqlite"}}))
+	assert.Equal(t, []string{"decnet/fleet"},
+		forbidden(&goPackage{ImportPath: "decnet/not/yet/there", Imports: []string{"decnet/fleet"}}))
+}
+
+func TestLayers_TheBinaryHoldsNoTestCode(t *testing.T) {
+	t.Parallel()
+	for _, p := range goList(t, "-deps", "./cmd/decnet") {
+		for _, word := range []string{"decnet/testutil", "decnet/repo/repotest", "decnet/fuzz", "stretchr/testify", "leanovate/gopter", "go.uber.org/goleak"} {
+			assert.NotContains(t, p.ImportPath, word)
+		}
+	}
+}
+
+func TestLayers_WithoutTheTagNothingOfFuzzIsThere(t *testing.T) {
+	t.Parallel()
+	found := false
+	for _, p := range goList(t, "-deps", "-test", "./...") {
+		assert.NotContains(t, p.ImportPath, "leanovate/gopter")
+		if strings.HasPrefix(p.ImportPath, "decnet/fuzz") {
+			found = true
+			assert.Equalf(t, []string{"doc.go"}, bases(p.GoFiles), "files of %s without the tag", p.ImportPath)
+		}
+	}
+	assert.True(t, found, "package fuzz must exist without the tag, or go test ./... fails")
+}
+
+func bases(files []string) []string {
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = path.Base(f)
+	}
+	return names
+}
