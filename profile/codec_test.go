@@ -1,0 +1,169 @@
+package profile_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/profile"
+	"decnet/repo"
+)
+
+func bountyOf(i int) *repo.Bounty {
+	kind := []string{repo.BountyCredential, repo.BountyFingerprint, repo.BountyPayload}[i%3]
+	return &repo.Bounty{
+		Type: kind, Payload: fmt.Sprintf(`{"fingerprint_type":"ja3","ja3":"%032d"}`, i),
+		Time: start().Add(time.Duration(i) * time.Second),
+	}
+}
+
+// TestMarshal_AtAnyPointChangesNothing stores and reads back after every event.
+func TestMarshal_AtAnyPointChangesNothing(t *testing.T) {
+	t.Parallel()
+	events := mixedEvents(rand.New(rand.NewPCG(21, 22)), 400)
+	rand.New(rand.NewPCG(23, 24)).Shuffle(len(events), func(i, j int) {
+		events[i], events[j] = events[j], events[i]
+	})
+	kept, trips := profile.New(), profile.New()
+	for i := range events {
+		for _, s := range []*profile.State{kept, trips} {
+			s.Add(&events[i])
+			if i%7 == 0 {
+				s.AddBounty(bountyOf(i))
+			}
+		}
+		trips = stored(t, trips)
+		require.Equal(t, kept.Attacker(), trips.Attacker(), "after %d events", i+1)
+	}
+	want, err := kept.Marshal()
+	require.NoError(t, err)
+	got, err := trips.Marshal()
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+}
+
+func TestUnmarshal_DoesNotKeepItsInput(t *testing.T) {
+	t.Parallel()
+	s := typical(100)
+	b, err := s.Marshal()
+	require.NoError(t, err)
+	back, err := profile.Unmarshal(b)
+	require.NoError(t, err)
+	clear(b)
+	assert.Equal(t, s.Attacker(), back.Attacker())
+}
+
+func TestUnmarshal_AnyDamageIsAnError(t *testing.T) {
+	t.Parallel()
+	good, err := typical(100).Marshal()
+	require.NoError(t, err)
+	for n := range good {
+		_, err := profile.Unmarshal(good[:n])
+		require.Error(t, err, "cut to %d bytes", n)
+		damaged := bytes.Clone(good)
+		damaged[n] ^= 0x10
+		_, err = profile.Unmarshal(damaged)
+		require.Error(t, err, "byte %d changed", n)
+	}
+	for _, b := range [][]byte{nil, {}, []byte("{}"), []byte("null"), bytes.Repeat([]byte{0xff}, 100), append(good, 0)} {
+		_, err := profile.Unmarshal(b)
+		require.Error(t, err)
+	}
+}
+
+func TestUnmarshal_NamesAVersionThatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	_, err := profile.Unmarshal(profile.SealAs(77, nil))
+	require.ErrorContains(t, err, "version 77")
+}
+
+// FuzzUnmarshal reaches the decoder behind the checksum: whatever it accepts
+// must be usable and stay bounded.
+func FuzzUnmarshal(f *testing.F) {
+	for _, n := range []int{0, 1, 10, 200} {
+		b, err := typical(n).Marshal()
+		require.NoError(f, err)
+		f.Add(b[1 : len(b)-4])
+	}
+	f.Add([]byte{})
+	f.Add(bytes.Repeat([]byte{0xff}, 64))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s, err := profile.Unmarshal(profile.Seal(body))
+		if err != nil {
+			return
+		}
+		s.Attacker()
+		e := at(time.Second, "ssh")
+		e.Command = "id"
+		for range 3 {
+			s.Add(&e)
+			s.AddBounty(bountyOf(1))
+		}
+		want := s.Attacker()
+		b, err := s.Marshal()
+		require.NoError(t, err)
+		back, err := profile.Unmarshal(b)
+		require.NoError(t, err)
+		require.Len(t, back.Attacker().Commands, len(want.Commands))
+	})
+}
+
+// typical is the state of an attacker with n events of all sorts.
+func typical(n int) *profile.State {
+	events := mixedEvents(rand.New(rand.NewPCG(31, uint64(n))), n)
+	s := fold(events...)
+	for i := range n / 5 {
+		s.AddBounty(bountyOf(i))
+	}
+	return s
+}
+
+func BenchmarkAdd(b *testing.B) {
+	events := mixedEvents(rand.New(rand.NewPCG(41, 42)), 1024)
+	s := fold(events...)
+	shift := events[1023].Time.Sub(events[0].Time) + time.Second
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		e := events[i%1024]
+		e.Time = e.Time.Add(shift * time.Duration(1+i/1024))
+		s.Add(&e)
+	}
+}
+
+func BenchmarkAttacker(b *testing.B) {
+	for _, n := range []int{5, 50, 1000} {
+		s := typical(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = s.Attacker()
+			}
+		})
+	}
+}
+
+func BenchmarkMarshalUnmarshal(b *testing.B) {
+	for _, n := range []int{5, 50, 1000, 20000} {
+		s := typical(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			size := 0
+			for b.Loop() {
+				data, err := s.Marshal()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := profile.Unmarshal(data); err != nil {
+					b.Fatal(err)
+				}
+				size = len(data)
+			}
+			b.ReportMetric(float64(size), "state-bytes")
+		})
+	}
+}
