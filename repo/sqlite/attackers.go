@@ -1,0 +1,245 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"decnet/profile"
+	"decnet/repo"
+)
+
+// touched are the attackers of one batch, in the order of their first event.
+type touched struct {
+	byIP  map[string]*attackerInBatch
+	order []*attackerInBatch
+}
+
+type attackerInBatch struct {
+	id    int64
+	isNew bool
+	ip    string
+	key   uuid.UUID
+	state *profile.State
+}
+
+// attacker returns the state of an attacker, read once per batch.
+func (w *batchWriter) attacker(ip string) (*attackerInBatch, error) {
+	if a, ok := w.touched.byIP[ip]; ok {
+		return a, nil
+	}
+	key, err := uuid.Parse(repo.AttackerUUID(ip))
+	if err != nil {
+		return nil, err
+	}
+	a := &attackerInBatch{ip: ip, key: key}
+	st, err := w.stmt("SELECT id, state FROM attackers WHERE uuid = ?")
+	if err != nil {
+		return nil, err
+	}
+	var state []byte
+	err = st.QueryRowContext(w.quiet, key[:]).Scan(&a.id, &state)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		a.isNew = true
+		a.id = w.add(counterAttackerID, 1)
+		w.add(counterAttackers, 1)
+		a.state = profile.New()
+	case err != nil:
+		return nil, err
+	default:
+		if a.state, err = profile.Unmarshal(state); err != nil {
+			return nil, fmt.Errorf("the stored state of attacker %s: %w", ip, err)
+		}
+	}
+	w.touched.byIP[ip] = a
+	w.touched.order = append(w.touched.order, a)
+	return a, nil
+}
+
+func (w *batchWriter) writeAttackers() error {
+	for _, a := range w.touched.order {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.writeAttacker(a); err != nil {
+			return fmt.Errorf("%s: %w", a.ip, err)
+		}
+	}
+	return nil
+}
+
+func (w *batchWriter) writeAttacker(a *attackerInBatch) error {
+	state, err := a.state.Marshal()
+	if err != nil {
+		return err
+	}
+	if state == nil {
+		state = []byte{}
+	}
+	p := a.state.Attacker()
+	search := pack(append(append([]string{a.ip, p.Behavior.Class}, p.Services...), p.Deckies...)...)
+	query := `UPDATE attackers SET first_seen = ?, last_seen = ?, event_count = ?, decky_count = ?,
+		updated_at = ?, search = ?, state = ? WHERE id = ?`
+	args := []any{p.FirstSeen.UnixNano(), p.LastSeen.UnixNano(), p.EventCount, len(p.Deckies),
+		w.now.UnixNano(), search, state, a.id}
+	if a.isNew {
+		query = `INSERT INTO attackers
+			(first_seen, last_seen, event_count, decky_count, updated_at, search, state, id, uuid, ip)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		args = append(args, a.key[:], a.ip)
+	}
+	if _, err := w.exec(query, args...); err != nil {
+		return err
+	}
+	for _, service := range p.Services {
+		_, err := w.exec("INSERT INTO attacker_services (service, attacker) VALUES (?, ?) ON CONFLICT DO NOTHING",
+			service, a.id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const attackerColumns = "a.ip, a.updated_at, a.state"
+
+func scanAttacker(scan func(...any) error) (repo.Attacker, error) {
+	var ip string
+	var updated int64
+	var state []byte
+	if err := scan(&ip, &updated, &state); err != nil {
+		return repo.Attacker{}, err
+	}
+	st, err := profile.Unmarshal(state)
+	if err != nil {
+		return repo.Attacker{}, fmt.Errorf("the stored state of attacker %s: %w", ip, err)
+	}
+	a := st.Attacker()
+	a.UUID, a.IP, a.UpdatedAt = repo.AttackerUUID(ip), ip, fromNanos(updated)
+	return a, nil
+}
+
+// attackersWhere compiles a filter.
+func attackersWhere(f repo.AttackerFilter) (string, []any) {
+	var conds []string
+	var args []any
+	if f.Service != "" {
+		conds = append(conds, "EXISTS (SELECT 1 FROM attacker_services AS x WHERE x.service = ? AND x.attacker = a.id)")
+		args = append(args, f.Service)
+	}
+	if f.Search != "" {
+		conds = append(conds, "packed_contains_fold(?, a.search)")
+		args = append(args, f.Search)
+	}
+	if conds == nil {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(conds, " AND "), args
+}
+
+func attackersOrder(sort repo.AttackerSort) string {
+	switch sort {
+	case repo.SortActive:
+		return " ORDER BY a.event_count DESC, a.last_seen DESC, a.ip"
+	case repo.SortTraversals:
+		return " ORDER BY a.decky_count DESC, a.last_seen DESC, a.ip"
+	case repo.SortRecent:
+	}
+	return " ORDER BY a.last_seen DESC, a.ip"
+}
+
+// Attackers returns a page, behaviour included.
+func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) ([]repo.Attacker, error) {
+	where, args := attackersWhere(q.AttackerFilter)
+	rows, err := s.read.QueryContext(ctx, "SELECT "+attackerColumns+" FROM attackers AS a"+where+
+		attackersOrder(q.Sort)+" LIMIT ? OFFSET ?", append(args, q.Limit, q.Offset)...)
+	if err != nil {
+		return nil, fmt.Errorf("list attackers: %w", err)
+	}
+	list, err := collect(rows, scanAttacker)
+	if err != nil {
+		return nil, fmt.Errorf("list attackers: %w", err)
+	}
+	return list, nil
+}
+
+// CountAttackers returns how many attackers the filter chooses.
+func (s *Store) CountAttackers(ctx context.Context, f repo.AttackerFilter) (int64, error) {
+	where, args := attackersWhere(f)
+	query := "SELECT count(*) FROM attackers AS a" + where
+	switch {
+	case f.IsZero():
+		query, args = selectCounter, []any{counterAttackers}
+	case f.Search == "":
+		query = "SELECT count(*) FROM attacker_services WHERE service = ?"
+	}
+	return s.count(ctx, "attackers", query, args...)
+}
+
+// Attacker returns one profile, or [repo.ErrNotFound].
+func (s *Store) Attacker(ctx context.Context, id string) (repo.Attacker, error) {
+	key, ok := parseUUID(id)
+	if !ok {
+		return repo.Attacker{}, fmt.Errorf("attacker: %w", repo.ErrNotFound)
+	}
+	a, err := scanAttacker(s.read.QueryRowContext(ctx,
+		"SELECT "+attackerColumns+" FROM attackers AS a WHERE a.uuid = ?", key).Scan)
+	if err != nil {
+		return repo.Attacker{}, fmt.Errorf("attacker: %w", orNotFound(err))
+	}
+	return a, nil
+}
+
+// Commands returns a page of an attacker's commands, oldest first, and how many
+// the query chooses in all, or [repo.ErrNotFound].
+func (s *Store) Commands(ctx context.Context, id string, q repo.CommandQuery) (list []repo.Command, total int64, err error) {
+	key, ok := parseUUID(id)
+	if !ok {
+		return nil, 0, fmt.Errorf("commands: %w", repo.ErrNotFound)
+	}
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		var attacker int64
+		err := tx.QueryRowContext(ctx, "SELECT id FROM attackers WHERE uuid = ?", key).Scan(&attacker)
+		if err != nil {
+			return orNotFound(err)
+		}
+		where, args := " FROM commands WHERE attacker = ?", []any{attacker}
+		if q.Service != "" {
+			where, args = where+" AND service = ?", append(args, q.Service)
+		}
+		if err = tx.QueryRowContext(ctx, "SELECT count(*)"+where, args...).Scan(&total); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT time, service, decky, text"+where+
+			" ORDER BY time, id LIMIT ? OFFSET ?", append(args, q.Limit, q.Offset)...)
+		if err != nil {
+			return err
+		}
+		list, err = collect(rows, func(scan func(...any) error) (c repo.Command, err error) {
+			var nanos int64
+			err = scan(&nanos, &c.Service, &c.Decky, &c.Text)
+			c.Time = fromNanos(nanos)
+			return c, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("commands: %w", err)
+	}
+	return list, total, nil
+}
+
+// parseUUID returns the stored form of a UUID as it is on the wire; other
+// spellings of it that package uuid knows name nothing.
+func parseUUID(s string) ([]byte, bool) {
+	id, err := uuid.Parse(s)
+	if err != nil || id.String() != strings.ToLower(s) {
+		return nil, false
+	}
+	return id[:], true
+}

@@ -1,0 +1,255 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"decnet/repo"
+)
+
+// The names of rows in the table counters.
+const (
+	counterLogs       = "logs"
+	counterDeckies    = "deckies"
+	counterAttackers  = "attackers"
+	counterBounties   = "bounties"
+	counterRejects    = "rejects"
+	counterLogID      = "last_log_id"
+	counterBountyID   = "last_bounty_id"
+	counterAttackerID = "last_attacker_id"
+	counterRejectID   = "last_reject_id"
+
+	// counterBountyType is followed by the type.
+	counterBountyType = "bounties:"
+)
+
+// Commit stores a batch in one transaction, whole or not at all, and then fills
+// in the ids of its events. The times of events must be valid ([repo.ValidTime])
+// and their Fields what [repo.Log] says. It may be called from many goroutines;
+// the calls queue.
+func (s *Store) Commit(ctx context.Context, b *repo.Batch) error {
+	for i := range b.Events {
+		if !repo.ValidTime(b.Events[i].Time) {
+			return fmt.Errorf("commit: event %d has the time %v, which is out of range", i, b.Events[i].Time)
+		}
+	}
+	var before int64
+	err := s.update(ctx, func(tx *sql.Tx) error {
+		w, err := beginBatch(ctx, tx, s.now().UTC())
+		if err != nil {
+			return err
+		}
+		before = w.counters[counterLogID]
+		return w.write(b)
+	})
+	if err != nil {
+		return fmt.Errorf("commit %d events: %w", len(b.Events), err)
+	}
+	for i := range b.Events {
+		b.Events[i].ID = before + 1 + int64(i)
+	}
+	return nil
+}
+
+// batchWriter is one Commit under way. It keeps nothing for the next one, so
+// that a failed transaction leaves nothing behind in memory either.
+type batchWriter struct {
+	ctx context.Context
+	// quiet is ctx without its end. The driver starts a goroutine for each
+	// statement whose context can end, which would cost more than the insert; ctx
+	// is looked at between the rows.
+	quiet context.Context
+	tx    *sql.Tx
+	now   time.Time
+	stmts map[string]*sql.Stmt
+
+	counters map[string]int64
+	changed  map[string]bool
+	touched  touched
+	rollups  map[rollupKey]int64
+	facets   map[facetKey]facet
+}
+
+func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, error) {
+	w := &batchWriter{
+		ctx:      ctx,
+		quiet:    context.WithoutCancel(ctx),
+		tx:       tx,
+		now:      now,
+		stmts:    map[string]*sql.Stmt{},
+		counters: map[string]int64{},
+		changed:  map[string]bool{},
+		touched:  touched{byIP: map[string]*attackerInBatch{}},
+		rollups:  map[rollupKey]int64{},
+		facets:   map[facetKey]facet{},
+	}
+	rows, err := tx.QueryContext(w.quiet, "SELECT name, value FROM counters")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var value int64
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, err
+		}
+		w.counters[name] = value
+	}
+	return w, rows.Err()
+}
+
+// stmt prepares a statement once per transaction. Single-row statements that are
+// prepared once are faster than VALUES of many rows.
+func (w *batchWriter) stmt(query string) (*sql.Stmt, error) {
+	if st, ok := w.stmts[query]; ok {
+		return st, nil
+	}
+	st, err := w.tx.PrepareContext(w.quiet, query) //nolint:sqlclosecheck // Closed with the transaction.
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = st
+	return st, nil
+}
+
+// exec runs a statement and reports how many rows it changed.
+func (w *batchWriter) exec(query string, args ...any) (int64, error) {
+	st, err := w.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.ExecContext(w.quiet, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// add raises a counter and returns its new value.
+func (w *batchWriter) add(counter string, n int64) int64 {
+	w.counters[counter] += n
+	w.changed[counter] = true
+	return w.counters[counter]
+}
+
+func (w *batchWriter) write(b *repo.Batch) error {
+	for i := range b.Events {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.event(&b.Events[i]); err != nil {
+			return fmt.Errorf("event %d: %w", i, err)
+		}
+	}
+	for _, step := range []struct {
+		name string
+		run  func() error
+	}{
+		{"attackers", w.writeAttackers},
+		{"rollups", w.writeRollups},
+		{"facets", w.writeFacets},
+		{"rejects", func() error { return w.writeRejects(b.Rejects) }},
+		{"positions", func() error { return w.writePositions(b.Positions) }},
+		{"sessions", func() error { return w.writeSessions(b.Sessions, b.ClosedSessions) }},
+		{"counters", w.writeCounters},
+	} {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		if err := step.run(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+const insertLog = `INSERT INTO logs
+	(id, time, decky, service, event_type, attacker_ip, raw_line, fields, msg, trace_id, span_id, original)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// event writes one event and all that hangs on it.
+func (w *batchWriter) event(e *repo.Event) error {
+	id := w.add(counterLogID, 1)
+	w.add(counterLogs, 1)
+	nanos := e.Time.UnixNano()
+	_, err := w.exec(insertLog, id, nanos, e.Decky, e.Service, e.EventType, e.AttackerIP,
+		e.RawLine, e.Fields, e.Msg, e.TraceID, e.SpanID, e.Original)
+	if err != nil {
+		return err
+	}
+	w.countRollups(nanos)
+	w.countFacets(&e.Log, nanos)
+
+	var a *attackerInBatch // nil when there is none
+	if e.AttackerIP != repo.UnknownAttacker {
+		if a, err = w.attacker(e.AttackerIP); err != nil {
+			return err
+		}
+		a.state.Add(e)
+	}
+	for i := range e.Bounties {
+		if err := w.bounty(e, &e.Bounties[i], a); err != nil {
+			return err
+		}
+	}
+	if a == nil || e.Command == "" {
+		return nil
+	}
+	_, err = w.exec("INSERT INTO commands (id, attacker, time, service, decky, text) VALUES (?, ?, ?, ?, ?, ?)",
+		id, a.id, nanos, e.Service, e.Decky, e.Command)
+	return err
+}
+
+// bounty stores a bounty unless it is known. The unique index decides that, not
+// a look beforehand.
+func (w *batchWriter) bounty(e *repo.Event, found *repo.Bounty, a *attackerInBatch) error {
+	b := repo.Bounty{
+		ID:   w.counters[counterBountyID] + 1,
+		Time: e.Time, Decky: e.Decky, Service: e.Service, AttackerIP: e.AttackerIP,
+		Type: found.Type, Payload: found.Payload,
+	}
+	n, err := w.exec(`INSERT INTO bounties (id, time, decky, service, attacker_ip, type, payload, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`,
+		b.ID, b.Time.UnixNano(), b.Decky, b.Service, b.AttackerIP, b.Type, b.Payload, bountyHash(&b))
+	if err != nil || n == 0 {
+		return err
+	}
+	w.add(counterBountyID, 1)
+	w.add(counterBounties, 1)
+	w.add(counterBountyType+b.Type, 1)
+	if a != nil {
+		a.state.AddBounty(&b)
+	}
+	return nil
+}
+
+// bountyHash is what makes a bounty the same as another: 128 bits of SHA-256,
+// for which nobody can find two payloads that collide by chance or with any
+// sensible effort. An index over the payloads themselves would be many times
+// larger.
+func bountyHash(b *repo.Bounty) []byte {
+	h := sha256.New()
+	for _, part := range []string{b.Type, b.AttackerIP} {
+		var n [binary.MaxVarintLen64]byte
+		h.Write(n[:binary.PutUvarint(n[:], uint64(len(part)))])
+		h.Write([]byte(part))
+	}
+	h.Write([]byte(b.Payload))
+	return h.Sum(nil)[:16]
+}
+
+func (w *batchWriter) writeCounters() error {
+	for name := range w.changed {
+		_, err := w.exec(`INSERT INTO counters (name, value) VALUES (?, ?)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, w.counters[name])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

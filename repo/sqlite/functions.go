@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"encoding/binary"
+	"fmt"
+
+	"modernc.org/sqlite"
+
+	"decnet/repo"
+)
+
+// newDriver returns a driver whose connections know our SQL functions. They are
+// the conditions of package repo themselves, so that SQL and
+// [repo.Expr.Match] cannot disagree; LIKE would stop at a NUL, and takes bytes
+// that are not UTF-8 for one another.
+//
+// All arguments point into memory of SQLite and must not be kept.
+func newDriver() (*sqlite.Driver, error) {
+	d := &sqlite.Driver{}
+	for _, f := range []struct {
+		name string
+		args int32
+		call func(args []driver.Value) bool
+	}{
+		// contains_fold(needle, text, …): any text contains needle.
+		{"contains_fold", -1, containsFold},
+		// packed_contains_fold(needle, packed): any string of pack contains needle.
+		{"packed_contains_fold", 2, packedContainsFold},
+		// field_equals(key, value, fields)
+		{"field_equals", 3, fieldEquals},
+	} {
+		err := d.RegisterFunction(f.name, &sqlite.FunctionImpl{
+			NArgs:         f.args,
+			Deterministic: true,
+			VolatileArgs:  true,
+			Scalar: func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+				if f.call(args) {
+					return int64(1), nil
+				}
+				return int64(0), nil
+			},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("register the SQL function %s: %w", f.name, err)
+		}
+	}
+	return d, nil
+}
+
+// text returns the bytes of a text or blob.
+func text(v driver.Value) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
+}
+
+func containsFold(args []driver.Value) bool {
+	needle := text(args[0])
+	for _, a := range args[1:] {
+		if repo.ContainsFold(text(a), needle) {
+			return true
+		}
+	}
+	return false
+}
+
+func packedContainsFold(args []driver.Value) bool {
+	needle := text(args[0])
+	for rest := text(args[1]); rest != ""; {
+		n, size := binary.Uvarint([]byte(rest[:min(len(rest), binary.MaxVarintLen64)]))
+		if size <= 0 || n > uint64(len(rest)-size) {
+			return false
+		}
+		end := size + int(n) //nolint:gosec // n is at most len(rest).
+		if repo.ContainsFold(rest[size:end], needle) {
+			return true
+		}
+		rest = rest[end:]
+	}
+	return false
+}
+
+// pack joins strings so that no search finds a text across two of them.
+func pack(texts ...string) []byte {
+	var b []byte
+	for _, t := range texts {
+		b = binary.AppendUvarint(b, uint64(len(t)))
+		b = append(b, t...)
+	}
+	return b
+}
+
+func fieldEquals(args []driver.Value) bool {
+	l := repo.Log{Fields: text(args[2])}
+	return repo.FieldEquals{Key: text(args[0]), Value: text(args[1])}.Match(&l)
+}

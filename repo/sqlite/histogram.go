@@ -1,0 +1,154 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"decnet/repo"
+)
+
+// part is a stretch of time [from, to) in Unix nanoseconds, whose events are
+// counted by the buckets of a resolution, or by rows where that is 0.
+type part struct{ resolution, from, to int64 }
+
+// split covers [from, to) with buckets of the first resolution, and with finer
+// ones and at last with rows where an edge cuts a bucket. At most two parts are
+// of rows, and each of those lies within one minute.
+func split(parts []part, from, to int64, resolutions []int64) []part {
+	if from >= to {
+		return parts
+	}
+	if len(resolutions) == 0 {
+		return append(parts, part{0, from, to})
+	}
+	size := resolutions[0] * int64(time.Minute)
+	first, end := (from+size-1)/size*size, to/size*size
+	if first >= end {
+		return split(parts, from, to, resolutions[1:])
+	}
+	parts = split(parts, from, first, resolutions[1:])
+	parts = append(parts, part{resolutions[0], first, end})
+	return split(parts, end, to, resolutions[1:])
+}
+
+const countPart = "SELECT count(*) FROM logs WHERE time >= ? AND time < ?"
+
+// sumRollups counts the events of a span.
+func sumRollups(ctx context.Context, tx *sql.Tx, s span) (total int64, err error) {
+	all := resolutions()
+	for _, p := range split(nil, s.first, s.last+1, all[:]) {
+		query, args := countPart, []any{p.from, p.to}
+		if p.resolution > 0 {
+			size := p.resolution * int64(time.Minute)
+			query = "SELECT coalesce(sum(count), 0) FROM rollups WHERE resolution = ? AND bucket >= ? AND bucket < ?"
+			args = []any{p.resolution, p.from / size, p.to / size}
+		}
+		var n int64
+		if err := tx.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// Histogram counts events in buckets of the interval, a whole number of minutes,
+// at least one; the oldest bucket first. Without a search its cost depends on
+// the number of buckets only.
+func (s *Store) Histogram(ctx context.Context, f repo.LogFilter, interval time.Duration) ([]repo.Bucket, error) {
+	if interval < time.Minute || interval%time.Minute != 0 {
+		return nil, fmt.Errorf("histogram: the interval %v is not a whole number of minutes", interval)
+	}
+	h := histogram{interval: int64(interval), buckets: []repo.Bucket{}}
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		if f.Search == nil {
+			return h.fromRollups(ctx, tx, spanOf(f))
+		}
+		return h.fromRows(ctx, tx, f)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("histogram: %w", err)
+	}
+	return h.buckets, nil
+}
+
+type histogram struct {
+	interval int64 // in nanoseconds
+	buckets  []repo.Bucket
+}
+
+// add counts n events at a time; times come in ascending order.
+func (h *histogram) add(nanos, n int64) {
+	if n == 0 {
+		return
+	}
+	start := fromNanos(nanos / h.interval * h.interval)
+	if last := len(h.buckets) - 1; last >= 0 && h.buckets[last].Start.Equal(start) {
+		h.buckets[last].Count += n
+		return
+	}
+	h.buckets = append(h.buckets, repo.Bucket{Start: start, Count: n})
+}
+
+func (h *histogram) fromRollups(ctx context.Context, tx *sql.Tx, s span) error {
+	var usable []int64
+	for _, r := range resolutions() {
+		if h.interval%(r*int64(time.Minute)) == 0 {
+			usable = append(usable, r)
+		}
+	}
+	for _, p := range split(nil, s.first, s.last+1, usable) {
+		if err := h.addPart(ctx, tx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *histogram) addPart(ctx context.Context, tx *sql.Tx, p part) error {
+	if p.resolution == 0 {
+		var n int64
+		if err := tx.QueryRowContext(ctx, countPart, p.from, p.to).Scan(&n); err != nil {
+			return err
+		}
+		h.add(p.from, n)
+		return nil
+	}
+	size := p.resolution * int64(time.Minute)
+	return h.addRows(ctx, tx, size, `SELECT bucket, count FROM rollups
+		WHERE resolution = ? AND bucket >= ? AND bucket < ? ORDER BY bucket`, p.resolution, p.from/size, p.to/size)
+}
+
+// addRows adds the rows (bucket, count) of a query, whose buckets are of size
+// nanoseconds.
+func (h *histogram) addRows(ctx context.Context, tx *sql.Tx, size int64, query string, args ...any) error {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var bucket, n int64
+		if err := rows.Scan(&bucket, &n); err != nil {
+			return err
+		}
+		h.add(bucket*size, n)
+	}
+	return rows.Err()
+}
+
+func (h *histogram) fromRows(ctx context.Context, tx *sql.Tx, f repo.LogFilter) error {
+	known, err := narrow(ctx, tx, f)
+	if err != nil || known.empty() {
+		return err
+	}
+	var c conditions
+	if err := c.addExpr(f.Search, byTime); err != nil {
+		return err
+	}
+	c.addSpan(known.span, byTime)
+	return h.addRows(ctx, tx, h.interval, "SELECT time / ? AS bucket, count(*) FROM logs"+c.where()+
+		" GROUP BY bucket ORDER BY bucket", append([]any{h.interval}, c.args...)...)
+}

@@ -1,0 +1,56 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"decnet/repo"
+)
+
+// Purge removes events, bounties, attackers and all that is computed from them,
+// and gives the space back. Read positions, sessions, rejects, users and settings
+// stay, and ids go on where they were.
+func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
+	var p repo.Purged
+	err := s.update(ctx, func(tx *sql.Tx) error {
+		for _, c := range []struct {
+			counter string
+			n       *int64
+		}{{counterLogs, &p.Logs}, {counterBounties, &p.Bounties}, {counterAttackers, &p.Attackers}} {
+			if err := tx.QueryRowContext(ctx, selectCounter, c.counter).Scan(c.n); err != nil {
+				return err
+			}
+		}
+		// Without WHERE, SQLite drops whole trees and does not visit the rows.
+		for _, table := range []string{"logs", "bounties", "commands", "attacker_services", "attackers", "rollups", "facets"} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM counters WHERE name IN (?, ?, ?, ?) OR name GLOB ?",
+			counterLogs, counterDeckies, counterAttackers, counterBounties, counterBountyType+"*")
+		return err
+	})
+	if err != nil {
+		return repo.Purged{}, fmt.Errorf("purge: %w", err)
+	}
+	s.shrink(ctx)
+	return p, nil
+}
+
+// shrink gives free pages back to the file system. What a purge leaves is small,
+// and VACUUM costs what is left, not what was there: no incremental vacuum is
+// needed, whose bookkeeping every insert would pay for. It is no error if it
+// fails: free pages are used again.
+func (s *Store) shrink(ctx context.Context) {
+	if s.path == "" {
+		return
+	}
+	for _, query := range []string{"VACUUM", "PRAGMA wal_checkpoint(PASSIVE)"} {
+		if _, err := s.write.ExecContext(ctx, query); err != nil {
+			s.log.WarnContext(ctx, "could not shrink the database", "step", query, "error", err)
+			return
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"decnet/repo"
+)
+
+// collect reads all rows and closes them. The list is never nil.
+func collect[T any](rows *sql.Rows, scan func(func(...any) error) (T, error)) ([]T, error) {
+	defer rows.Close()
+	list := []T{}
+	for rows.Next() {
+		v, err := scan(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// selectCounter reads one counter; one that was never raised is 0.
+const selectCounter = "SELECT coalesce((SELECT value FROM counters WHERE name = ?), 0)"
+
+func (s *Store) count(ctx context.Context, what, query string, args ...any) (n int64, err error) {
+	if err = s.read.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count %s: %w", what, err)
+	}
+	return n, nil
+}
+
+// orNotFound translates the error of a row that is not there.
+func orNotFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return repo.ErrNotFound
+	}
+	return err
+}
+
+func fromNanos(n int64) time.Time { return time.Unix(0, n).UTC() }
+
+// nullNanos is for times that may be zero or out of range, as a session's or a
+// clock's may: NULL stands for what nanoseconds cannot hold.
+func nullNanos(t time.Time) sql.NullInt64 {
+	n := sql.NullInt64{Int64: t.UnixNano(), Valid: true}
+	if t.IsZero() || !time.Unix(0, n.Int64).Equal(t) {
+		return sql.NullInt64{}
+	}
+	return n
+}
+
+func fromNullNanos(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return fromNanos(n.Int64)
+}

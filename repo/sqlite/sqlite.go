@@ -1,0 +1,237 @@
+// Package sqlite is the embedded engine: it keeps everything of package repo in
+// one SQLite file (WAL), without cgo.
+//
+// It promises what package repo promises, and that:
+//
+//   - There is one writer. All writes go through a pool of one connection whose
+//     transactions begin with a write lock, so that two writes queue in Go and
+//     never meet SQLITE_BUSY halfway; a transaction that began as a reader and
+//     wants to write is refused by SQLite at once, whatever busy_timeout says.
+//   - Reads run beside the writer on a pool that cannot write. In WAL mode they
+//     never wait for it and see only whole commits.
+//   - kill -9 loses no committed batch: a commit is in the kernel's hands when it
+//     returns. A power failure may lose the last commits (synchronous=NORMAL
+//     syncs at checkpoints), but rows and read positions go together, so that the
+//     lines are simply read again.
+//   - Other processes may use the file at the same time, as "decnet user reset"
+//     does.
+//
+// DESIGN.md beside this file gives the reasons and the numbers. Only cmd, tests
+// and testutil import this package; it imports repo and profile.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Options say how to open a store. Only Path is needed.
+type Options struct {
+	// Path is the database file; its directory must exist. The file is created
+	// with mode 0600.
+	Path string
+	// Now gives the wall time of a commit; nil means [time.Now].
+	Now func() time.Time
+	// Log takes what is worth telling and has no caller to tell; nil means none.
+	Log *slog.Logger
+	// Readers is the size of the read-only pool; 0 means twice GOMAXPROCS, at
+	// least 4.
+	Readers int
+	// CheckpointPages is after how many pages of 4 KiB in the write-ahead log a
+	// commit moves them into the database; 0 means 16384 (64 MiB). More makes
+	// ingest faster and the log bigger.
+	CheckpointPages int
+	// CacheKiB is the page cache of the writer, in KiB, and bounds that of each
+	// reader to an eighth of it; 0 means 65536.
+	CacheKiB int
+	// BusyTimeout is how long to wait for another process's lock; 0 means 5 s.
+	BusyTimeout time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Readers <= 0 {
+		o.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if o.CheckpointPages <= 0 {
+		o.CheckpointPages = 16384
+	}
+	if o.CacheKiB <= 0 {
+		o.CacheKiB = 65536
+	}
+	if o.BusyTimeout <= 0 {
+		o.BusyTimeout = 5 * time.Second
+	}
+	return o
+}
+
+// Store is an open database. Its methods may be called from many goroutines.
+type Store struct {
+	now  func() time.Time
+	log  *slog.Logger
+	path string // "" in memory
+
+	write *sql.DB // one connection, immediate transactions
+	read  *sql.DB // cannot write
+	// keeper holds an in-memory database alive: it dies with its last connection.
+	keeper driver.Conn
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the database, creating or migrating it first. It returns
+// [repo.ErrNewerSchema] for a database of a newer decnet, and leaves that as it is.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	drv, err := newDriver()
+	if err != nil {
+		return nil, err
+	}
+	return openFile(ctx, drv, o, true)
+}
+
+// openFile opens a database file; without migrate, its schema must be ours.
+func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (*Store, error) {
+	o = o.withDefaults()
+	if err := createPrivate(o.Path); err != nil {
+		return nil, err
+	}
+	name, err := fileURI(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	s := newStore(drv, o, name)
+	s.path = o.Path
+	if migrate {
+		err = migrateSchema(ctx, s.write)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.Path, errors.Join(err, s.Close()))
+	}
+	return s, nil
+}
+
+func newStore(drv driver.Driver, o Options, name dsn) *Store {
+	s := &Store{
+		now:   o.Now,
+		log:   o.Log,
+		write: sql.OpenDB(connector{drv, name.writer(o)}),
+		read:  sql.OpenDB(connector{drv, name.reader(o)}),
+	}
+	s.write.SetMaxOpenConns(1)
+	s.write.SetMaxIdleConns(1)
+	s.read.SetMaxOpenConns(o.Readers)
+	s.read.SetMaxIdleConns(o.Readers)
+	return s
+}
+
+// createPrivate makes sure that the file exists with mode 0600 before SQLite
+// would create it with the process's umask: it holds password hashes.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // The operator chooses the path.
+	if err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	return f.Close()
+}
+
+// Ping makes the engine answer a trivial query.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.read.QueryRowContext(ctx, "SELECT 1 FROM counters LIMIT 1").Scan(&one); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("ping: %w", err)
+	}
+	return nil
+}
+
+// Size returns how many bytes the database takes, its write-ahead log included.
+func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
+	err = s.read.QueryRowContext(ctx,
+		"SELECT c.page_count * s.page_size FROM pragma_page_count AS c, pragma_page_size AS s").Scan(&bytes)
+	if err != nil {
+		return 0, fmt.Errorf("size: %w", err)
+	}
+	if s.path == "" {
+		return bytes, nil
+	}
+	wal, err := os.Stat(s.path + "-wal")
+	switch {
+	case err == nil:
+		bytes += wal.Size()
+	case !errors.Is(err, os.ErrNotExist):
+		return 0, fmt.Errorf("size: %w", err)
+	}
+	return bytes, nil
+}
+
+// PoolStats returns the state of the write pool (one connection: its wait count
+// is how often a write queued) and of the read pool.
+func (s *Store) PoolStats() (write, read sql.DBStats) {
+	return s.write.Stats(), s.read.Stats()
+}
+
+// Close waits for running statements, moves the write-ahead log into the
+// database and closes both pools. Calling it again returns the same error.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		// The writer goes last: SQLite moves the log when the last connection closes,
+		// which a read-only one could not do.
+		err := errors.Join(s.read.Close(), s.write.Close())
+		if s.keeper != nil {
+			err = errors.Join(err, s.keeper.Close())
+		}
+		if err != nil {
+			s.closeErr = fmt.Errorf("close the database: %w", err)
+		}
+	})
+	return s.closeErr
+}
+
+// snapshot runs f in a read transaction, so that all its statements see the
+// same commit.
+func (s *Store) snapshot(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	err = f(tx)
+	return errors.Join(err, ignoreDone(tx.Rollback()))
+}
+
+// update runs f in a write transaction and commits it if f succeeds.
+func (s *Store) update(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err = f(tx); err == nil {
+		err = tx.Commit()
+	}
+	if err == nil {
+		return nil
+	}
+	// When the context ended, database/sql has rolled back already and the error
+	// of the statement that met this says less than the context's own.
+	return errors.Join(ctx.Err(), err, ignoreDone(tx.Rollback()))
+}
+
+// ignoreDone drops the error of a rollback that the context's end already did.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
