@@ -13,7 +13,8 @@ package decnet
 
 import _ "embed" // for the document
 
-// OpenAPI is the OpenAPI 3.0 document, YAML. The caller must not change it.
-//
 //go:embed openapi.yaml
-var OpenAPI []byte
+var openAPI string
+
+// OpenAPI returns the OpenAPI 3.0 document, YAML; the bytes are the caller's.
+func OpenAPI() []byte { return []byte(openAPI) }

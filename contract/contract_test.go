@@ -11,7 +11,7 @@ import (
 
 func TestLoad_Tmp(t *testing.T) {
 	t.Parallel()
-	c, err := contract.Load(decnet.OpenAPI)
+	c, err := contract.Load(decnet.OpenAPI())
 	require.NoError(t, err)
 	for _, o := range c.Operations() {
 		t.Log(o.Method, o.Path, o.ID, o.Role, o.Statuses)

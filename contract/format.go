@@ -40,38 +40,42 @@ func findFormat(name string) (Format, bool) {
 	return Format{}, false
 }
 
-// ParseTimeBound reads a value of the format time-bound: "2026-04-17",
-// "2026-04-17 19:30:11" (UTC; a fraction is allowed) or an RFC 3339 time. It
-// returns the first and the last instant, in UTC, of what the text names: a
-// whole day for a date, a whole second where there is no fraction, else one
-// nanosecond. A fraction has at most nine digits.
+// ParseTimeBound reads a value of the format time-bound: a date, or a time with
+// "T" or a space in its middle, with up to nine digits of a fraction, and with
+// the offset of RFC 3339 or none, which means UTC. It returns the first and the
+// last instant, in UTC, of what the text names: a whole day for a date, a whole
+// second where there is no fraction, else that nanosecond.
 func ParseTimeBound(s string) (first, last time.Time, ok bool) {
-	layout, span := "", time.Second
-	switch m := timeBoundPattern.FindStringSubmatch(s); {
-	case m == nil:
+	m := timeBoundPattern.FindStringSubmatch(s)
+	if m == nil {
 		return time.Time{}, time.Time{}, false
-	case m[1] == "":
-		layout, span = time.DateOnly, 24*time.Hour
-	case m[3] != "":
-		layout = time.RFC3339
-	default:
-		layout = time.DateTime
 	}
-	t, err := time.Parse(layout, s)
+	date, clock, fraction, zone := m[1], m[2], m[3], m[4]
+	span := time.Second
+	switch {
+	case clock == "":
+		clock, span = "00:00:00", 24*time.Hour
+	case fraction != "":
+		span = 1
+	}
+	switch {
+	case zone == "" || zone == "z":
+		zone = "Z"
+	case zone[0] == ' ': // the "+" of an offset is a space in a query
+		zone = "+" + zone[1:]
+	}
+	t, err := time.Parse(time.RFC3339, date+"T"+clock+fraction+zone)
 	if err != nil {
 		return time.Time{}, time.Time{}, false
-	}
-	if m := timeBoundPattern.FindStringSubmatch(s); m[2] != "" {
-		span = 1
 	}
 	t = t.UTC()
 	return t, t.Add(span - 1), true
 }
 
-// timeBoundPattern groups the time of day, its fraction, and "T" or the zone;
-// which days and hours exist is left to package time.
+// timeBoundPattern groups date, time of day, fraction and offset; which days,
+// hours and offsets exist is left to package time.
 var timeBoundPattern = regexp.MustCompile(
-	`^\d{4}-\d\d-\d\d((?: \d\d:\d\d:\d\d|T\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?)?$`)
+	`^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)?)?$`)
 
 func isTimeBound(s string) bool {
 	_, _, ok := ParseTimeBound(s)
