@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"decnet/ingest"
+	"decnet/repo/sqlite"
+)
+
+// register adds what /metrics shows beside the API's own numbers.
+func register(r *prometheus.Registry, in *ingest.Ingester, store *sqlite.Store, now func() time.Time) error {
+	b := readBuild()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "decnet_build_info", Help: "Always 1; its labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": b.version, "commit": b.commit, "go": b.goVersion},
+	})
+	info.Set(1)
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		info, newIngestCollector(in.Status, now), newDatabaseCollector(store),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		errs = append(errs, r.Register(c))
+	}
+	return errors.Join(errs...)
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("decnet_"+name, help, labels, nil)
+}
+
+// ingestCollector reads the ingester's counters when it is asked, so that
+// ingesting costs nothing for being watched.
+type ingestCollector struct {
+	status func() ingest.Status
+	now    func() time.Time
+	began  time.Time
+
+	lines, rejects, lagBytes, lagSeconds, batches, retries, caughtUp *prometheus.Desc
+}
+
+func newIngestCollector(status func() ingest.Status, now func() time.Time) *ingestCollector {
+	return &ingestCollector{
+		status:     status,
+		now:        now,
+		began:      now(),
+		lines:      desc("ingest_lines_total", "Lines committed, by what became of them: accepted ones are events.", "source", "result"),
+		rejects:    desc("ingest_rejects_total", "Lines that gave no event, by reason.", "source", "reason"),
+		lagBytes:   desc("ingest_lag_bytes", "Bytes of a source that are not committed yet.", "source"),
+		lagSeconds: desc("ingest_lag_seconds", "Time since the last commit while a source has bytes that are not committed, else 0.", "source"),
+		batches:    desc("ingest_batches_total", "Batches committed."),
+		retries:    desc("ingest_retries_total", "Commits that failed and were tried again."),
+		caughtUp:   desc("ingest_caught_up", "1 once every source was read to its end for the first time."),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (c *ingestCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.lines, c.rejects, c.lagBytes, c.lagSeconds, c.batches, c.retries, c.caughtUp} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *ingestCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c.status()
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, value, labels...)
+	}
+	since := s.LastCommit
+	if since.IsZero() {
+		since = c.began
+	}
+	for _, source := range s.Sources {
+		// A label must be UTF-8, a file's name need not be.
+		path := strings.ToValidUTF8(source.Path, "\uFFFD")
+		send(c.lines, prometheus.CounterValue, float64(source.Accepted), path, "accepted")
+		send(c.lines, prometheus.CounterValue, float64(source.Rejected), path, "rejected")
+		send(c.lines, prometheus.CounterValue, float64(source.Ignored), path, "ignored")
+		for reason, n := range source.RejectedBy {
+			send(c.rejects, prometheus.CounterValue, float64(n), path, reason)
+		}
+		seconds := 0.0
+		if source.Lag > 0 {
+			seconds = max(0, c.now().Sub(since).Seconds())
+		}
+		send(c.lagBytes, prometheus.GaugeValue, float64(source.Lag), path)
+		send(c.lagSeconds, prometheus.GaugeValue, seconds, path)
+	}
+	send(c.batches, prometheus.CounterValue, float64(s.Batches))
+	send(c.retries, prometheus.CounterValue, float64(s.Retries))
+	caught := 0.0
+	if s.CaughtUp {
+		caught = 1
+	}
+	send(c.caughtUp, prometheus.GaugeValue, caught)
+}
+
+// databaseCollector shows the size of the database and its two pools.
+type databaseCollector struct {
+	store *sqlite.Store
+
+	size, connections, waits, waited *prometheus.Desc
+}
+
+func newDatabaseCollector(store *sqlite.Store) *databaseCollector {
+	return &databaseCollector{
+		store:       store,
+		size:        desc("database_size_bytes", "Bytes of the database, its write-ahead log included."),
+		connections: desc("database_connections", "Connections of a pool, by what they do.", "pool", "state"),
+		waits:       desc("database_waits_total", "How often something waited for a connection of a pool.", "pool"),
+		waited:      desc("database_wait_seconds_total", "How long it waited in all.", "pool"),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (c *databaseCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.size, c.connections, c.waits, c.waited} {
+		ch <- d
+	}
+}
+
+// sizeTimeout keeps a database that doesn't answer from hiding all other metrics.
+const sizeTimeout = time.Second
+
+// Collect implements [prometheus.Collector].
+func (c *databaseCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), sizeTimeout)
+	defer cancel()
+	if size, err := c.store.Size(ctx); err == nil {
+		ch <- prometheus.MustNewConstMetric(c.size, prometheus.GaugeValue, float64(size))
+	}
+	write, read := c.store.PoolStats()
+	for pool, s := range map[string]sql.DBStats{"write": write, "read": read} {
+		ch <- prometheus.MustNewConstMetric(c.connections, prometheus.GaugeValue, float64(s.InUse), pool, "in_use")
+		ch <- prometheus.MustNewConstMetric(c.connections, prometheus.GaugeValue, float64(s.Idle), pool, "idle")
+		ch <- prometheus.MustNewConstMetric(c.waits, prometheus.CounterValue, float64(s.WaitCount), pool)
+		ch <- prometheus.MustNewConstMetric(c.waited, prometheus.CounterValue, s.WaitDuration.Seconds(), pool)
+	}
+}
