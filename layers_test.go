@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -134,4 +135,34 @@ func bases(files []string) []string {
 		names[i] = path.Base(f)
 	}
 	return names
+}
+
+func TestDependencies_AreAllExplained(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	require.NoError(t, json.Unmarshal(out, &mod))
+	text, err := os.ReadFile("docs/dependencies.md")
+	require.NoError(t, err)
+	explained := map[string]bool{}
+	product, _, _ := strings.Cut(string(text), "\n## Tools")
+	for line := range strings.Lines(product) {
+		if cells := strings.Split(line, " | "); len(cells) == 3 && strings.Contains(cells[0], "/") {
+			explained[strings.TrimPrefix(cells[0], "| ")] = true
+		}
+	}
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			assert.Truef(t, explained[r.Path], "%s has no line in docs/dependencies.md", r.Path)
+			delete(explained, r.Path)
+		}
+	}
+	assert.Empty(t, explained, "explained, but not needed any more")
 }
