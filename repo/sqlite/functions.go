@@ -76,7 +76,7 @@ func packedContainsFold(args []driver.Value) bool {
 		if size <= 0 || n > uint64(len(rest)-size) {
 			return false
 		}
-		end := size + int(n) //nolint:gosec // n is at most len(rest).
+		end := size + int(n)
 		if repo.ContainsFold(rest[size:end], needle) {
 			return true
 		}

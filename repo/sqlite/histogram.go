@@ -25,11 +25,13 @@ func split(parts []part, from, to int64, resolutions []int64) []part {
 	}
 	size := resolutions[0] * int64(time.Minute)
 	first, end := (from+size-1)/size*size, to/size*size
-	if first >= end {
+	if first > end { // all within one bucket
 		return split(parts, from, to, resolutions[1:])
 	}
 	parts = split(parts, from, first, resolutions[1:])
-	parts = append(parts, part{resolutions[0], first, end})
+	if first < end {
+		parts = append(parts, part{resolutions[0], first, end})
+	}
 	return split(parts, end, to, resolutions[1:])
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 
 	"decnet/repo"
 )
@@ -49,7 +50,7 @@ func (s *Store) shrink(ctx context.Context) {
 	}
 	for _, query := range []string{"VACUUM", "PRAGMA wal_checkpoint(PASSIVE)"} {
 		if _, err := s.write.ExecContext(ctx, query); err != nil {
-			s.log.WarnContext(ctx, "could not shrink the database", "step", query, "error", err)
+			s.log.WarnContext(ctx, "could not shrink the database", slog.String("step", query), slog.Any("error", err))
 			return
 		}
 	}

@@ -141,7 +141,7 @@ func newStore(drv driver.Driver, o Options, name dsn) *Store {
 // createPrivate makes sure that the file exists with mode 0600 before SQLite
 // would create it with the process's umask: it holds password hashes.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // The operator chooses the path.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}

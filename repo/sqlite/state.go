@@ -37,7 +37,7 @@ func (w *batchWriter) writePositions(list []repo.Position) error {
 		_, err := w.exec(`INSERT OR REPLACE INTO positions (source, path, device, inode, head_len, head_hash,
 			byte_offset, tail_len, tail_hash, done, format, lines, accepted, rejected, ignored, updated_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			p.Source, p.Path, int64(p.Device), int64(p.Inode), //nolint:gosec // The same 64 bits, back and forth.
+			p.Source, p.Path, int64(p.Device), int64(p.Inode), // the same 64 bits, back and forth
 			p.HeadLen, p.HeadHash, p.Offset, p.TailLen, p.TailHash, p.Done, p.Format,
 			p.Lines, p.Accepted, p.Rejected, p.Ignored, w.now.UnixNano())
 		if err != nil {
@@ -59,7 +59,7 @@ func (s *Store) Positions(ctx context.Context) ([]repo.Position, error) {
 		var device, inode, updated int64
 		err = scan(&p.Source, &p.Path, &device, &inode, &p.HeadLen, &p.HeadHash, &p.Offset, &p.TailLen,
 			&p.TailHash, &p.Done, &p.Format, &p.Lines, &p.Accepted, &p.Rejected, &p.Ignored, &updated)
-		p.Device, p.Inode = uint64(device), uint64(inode) //nolint:gosec // The same 64 bits, back and forth.
+		p.Device, p.Inode = uint64(device), uint64(inode)
 		p.UpdatedAt = fromNanos(updated)
 		return p, err
 	})
