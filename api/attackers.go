@@ -1,0 +1,256 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"decnet/repo"
+)
+
+// attackersResource answers the profiles; only the total of the unfiltered list
+// is cached.
+type attackersResource struct {
+	store AttackerReader
+	total *cache[int64]
+}
+
+func newAttackers(o owner, store AttackerReader) *attackersResource {
+	return &attackersResource{store: store, total: newCache(o, string(cacheAttackersTotal), totalWindow, func(ctx context.Context) (int64, error) {
+		return store.CountAttackers(ctx, repo.AttackerFilter{})
+	})}
+}
+
+// Reset makes the cache cold.
+func (a *attackersResource) Reset() { a.total.reset() }
+
+func (a *attackersResource) list(c *call) (answer, error) {
+	q := repo.AttackerQuery{
+		AttackerFilter: repo.AttackerFilter{Search: c.params.String("search"), Service: c.params.String("service")},
+		Sort:           sortOf(c.params.String("sort_by")),
+	}
+	q.Limit, q.Offset = pageOf(c)
+	rows, err := a.store.Attackers(c.Context(), q)
+	if err != nil {
+		return answer{}, fmt.Errorf("attackers: %w", err)
+	}
+	var total int64
+	if q.IsZero() {
+		total, err = a.total.get(c.Context())
+	} else {
+		total, err = a.store.CountAttackers(c.Context(), q.AttackerFilter)
+	}
+	if err != nil {
+		return answer{}, fmt.Errorf("count attackers: %w", err)
+	}
+	data := make([]attackerBody, len(rows))
+	for i := range rows {
+		data[i] = newAttackerBody(&rows[i])
+	}
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return answer{}, fmt.Errorf("encode attackers: %w", err)
+	}
+	return answer{body: appendPage(nil, total, q.Limit, q.Offset, func(b []byte) []byte { return append(b, encoded...) })}, nil
+}
+
+func (a *attackersResource) get(c *call) (answer, error) {
+	row, err := a.store.Attacker(c.Context(), attackerID(c))
+	if errors.Is(err, repo.ErrNotFound) {
+		return answer{}, errNoAttacker.because(err)
+	}
+	if err != nil {
+		return answer{}, fmt.Errorf("attacker: %w", err)
+	}
+	return jsonAnswer(newAttackerBody(&row))
+}
+
+func (a *attackersResource) commands(c *call) (answer, error) {
+	q := repo.CommandQuery{Service: c.params.String("service")}
+	q.Limit, q.Offset = pageOf(c)
+	rows, total, err := a.store.Commands(c.Context(), attackerID(c), q)
+	if errors.Is(err, repo.ErrNotFound) {
+		return answer{}, errNoAttacker.because(err)
+	}
+	if err != nil {
+		return answer{}, fmt.Errorf("commands: %w", err)
+	}
+	return answer{body: appendPage(nil, total, q.Limit, q.Offset, func(b []byte) []byte { return appendCommands(b, rows) })}, nil
+}
+
+// attackerID is the id of the path; UUIDs are equal in either case (RFC 9562).
+func attackerID(c *call) string { return strings.ToLower(c.PathValue("uuid")) }
+
+func sortOf(name string) repo.AttackerSort {
+	switch name {
+	case "active":
+		return repo.SortActive
+	case "traversals":
+		return repo.SortTraversals
+	default: // "recent"; the contract lets no other word in
+		return repo.SortRecent
+	}
+}
+
+func appendCommands(b []byte, rows []repo.Command) []byte {
+	b = append(b, '[')
+	for i := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendCommand(b, &rows[i])
+	}
+	return append(b, ']')
+}
+
+func appendCommand(b []byte, r *repo.Command) []byte {
+	b = append(b, `{"service":`...)
+	b = appendString(b, r.Service)
+	b = append(b, `,"decky":`...)
+	b = appendString(b, r.Decky)
+	b = append(b, `,"command":`...)
+	b = appendString(b, r.Text)
+	b = append(b, `,"timestamp":`...)
+	b = appendTime(b, r.Time)
+	return append(b, '}')
+}
+
+// text is a string that attackers may have made; see appendString.
+type text string
+
+// MarshalJSON implements [json.Marshaler].
+func (t text) MarshalJSON() ([]byte, error) { return appendString(nil, string(t)), nil }
+
+// wireTime is a time in UTC, or null.
+type wireTime time.Time
+
+// MarshalJSON implements [json.Marshaler].
+func (t wireTime) MarshalJSON() ([]byte, error) { return appendTime(nil, time.Time(t)), nil }
+
+// commandList and objectList are arrays that are never null.
+type commandList []repo.Command
+
+// MarshalJSON implements [json.Marshaler].
+func (l commandList) MarshalJSON() ([]byte, error) { return appendCommands(nil, l), nil }
+
+type objectList []json.RawMessage
+
+// MarshalJSON implements [json.Marshaler].
+func (l objectList) MarshalJSON() ([]byte, error) {
+	b := []byte{'['}
+	for i, o := range l {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendObject(b, string(o))
+	}
+	return append(b, ']'), nil
+}
+
+func texts(list []string) []text {
+	t := make([]text, len(list))
+	for i, s := range list {
+		t[i] = text(s)
+	}
+	return t
+}
+
+type attackerBody struct {
+	UUID            string       `json:"uuid"`
+	IP              text         `json:"ip"`
+	FirstSeen       wireTime     `json:"first_seen"`
+	LastSeen        wireTime     `json:"last_seen"`
+	EventCount      int64        `json:"event_count"`
+	ServiceCount    int          `json:"service_count"`
+	DeckyCount      int          `json:"decky_count"`
+	Services        []text       `json:"services"`
+	Deckies         []text       `json:"deckies"`
+	TraversalPath   *text        `json:"traversal_path"`
+	IsTraversal     bool         `json:"is_traversal"`
+	BountyCount     int64        `json:"bounty_count"`
+	CredentialCount int64        `json:"credential_count"`
+	Fingerprints    objectList   `json:"fingerprints"`
+	Commands        commandList  `json:"commands"`
+	UpdatedAt       wireTime     `json:"updated_at"`
+	Behavior        behaviorBody `json:"behavior"`
+}
+
+func newAttackerBody(a *repo.Attacker) attackerBody {
+	body := attackerBody{
+		UUID: a.UUID, IP: text(a.IP), FirstSeen: wireTime(a.FirstSeen), LastSeen: wireTime(a.LastSeen),
+		EventCount: a.EventCount, ServiceCount: len(a.Services), DeckyCount: len(a.Deckies),
+		Services: texts(a.Services), Deckies: texts(a.Deckies), IsTraversal: a.IsTraversal(),
+		BountyCount: a.BountyCount, CredentialCount: a.CredentialCount,
+		Fingerprints: a.Fingerprints, Commands: a.Commands, UpdatedAt: wireTime(a.UpdatedAt),
+		Behavior: newBehaviorBody(a),
+	}
+	if a.IsTraversal() {
+		path := text(strings.Join(a.Deckies, " → "))
+		body.TraversalPath = &path
+	}
+	return body
+}
+
+type behaviorBody struct {
+	AttackerUUID    string     `json:"attacker_uuid"`
+	OSGuess         *text      `json:"os_guess"`
+	HopDistance     *int64     `json:"hop_distance"`
+	TCPFingerprint  objectText `json:"tcp_fingerprint"`
+	RetransmitCount int64      `json:"retransmit_count"`
+	Class           string     `json:"behavior_class"`
+	BeaconInterval  *float64   `json:"beacon_interval_s"`
+	BeaconJitter    *float64   `json:"beacon_jitter_pct"`
+	Tools           []text     `json:"tool_guesses"`
+	Timing          timingBody `json:"timing_stats"`
+	Phases          phasesBody `json:"phase_sequence"`
+	UpdatedAt       wireTime   `json:"updated_at"`
+}
+
+// objectText is a stored JSON object; "" is an empty one.
+type objectText string
+
+// MarshalJSON implements [json.Marshaler].
+func (o objectText) MarshalJSON() ([]byte, error) { return appendObject(nil, string(o)), nil }
+
+type timingBody struct {
+	Mean       *float64 `json:"mean_iat_s"`
+	Median     *float64 `json:"median_iat_s"`
+	Stdev      *float64 `json:"stdev_iat_s"`
+	Min        *float64 `json:"min_iat_s"`
+	Max        *float64 `json:"max_iat_s"`
+	CV         *float64 `json:"cv"`
+	EventCount int64    `json:"event_count"`
+	Duration   float64  `json:"duration_s"`
+}
+
+type phasesBody struct {
+	ReconEnd      wireTime `json:"recon_end_ts"`
+	ExfilStart    wireTime `json:"exfil_start_ts"`
+	ExfilLatency  *float64 `json:"exfil_latency_s"`
+	LargePayloads int64    `json:"large_payload_count"`
+}
+
+func newBehaviorBody(a *repo.Attacker) behaviorBody {
+	b := &a.Behavior
+	body := behaviorBody{
+		AttackerUUID: a.UUID, HopDistance: b.HopDistance, TCPFingerprint: objectText(b.TCPFingerprint),
+		RetransmitCount: b.RetransmitCount, Class: b.Class, BeaconInterval: b.BeaconInterval,
+		BeaconJitter: b.BeaconJitter, Tools: texts(b.Tools), UpdatedAt: wireTime(a.UpdatedAt),
+		Timing: timingBody{
+			Mean: b.Timing.Mean, Median: b.Timing.Median, Stdev: b.Timing.Stdev, Min: b.Timing.Min,
+			Max: b.Timing.Max, CV: b.Timing.CV, EventCount: b.Timing.EventCount, Duration: b.Timing.Duration,
+		},
+		Phases: phasesBody{
+			ReconEnd: wireTime(b.Phases.ReconEnd), ExfilStart: wireTime(b.Phases.ExfilStart),
+			ExfilLatency: b.Phases.ExfilLatency, LargePayloads: b.Phases.LargePayloads,
+		},
+	}
+	if b.OSGuess != "" {
+		guess := text(b.OSGuess)
+		body.OSGuess = &guess
+	}
+	return body
+}

@@ -1,0 +1,169 @@
+package api
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"decnet/repo"
+)
+
+// appendString appends s as a JSON string that is valid UTF-8 and harmless
+// wherever it is shown: what is not UTF-8 becomes U+FFFD, and control
+// characters, markup (< > &) and the line separators of JavaScript are escaped.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	b = appendEscaped(b, s, false)
+	return append(b, '"')
+}
+
+// appendEscaped appends s with its harmful characters as JSON escapes. isJSON
+// says that s is JSON text already, where those characters stand in strings
+// only, and quotes, backslashes and white space keep their meaning.
+func appendEscaped(b []byte, s string, isJSON bool) []byte {
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			switch {
+			case r == utf8.RuneError && size == 1:
+				b = append(append(b, s[start:i]...), "\ufffd"...)
+				start = i + size
+			case r <= 0x9f, r == 0x2028, r == 0x2029:
+				b = appendUnicode(append(b, s[start:i]...), r)
+				start = i + size
+			}
+			i += size
+			continue
+		}
+		if isHarmless(c) || (isJSON && (c < ' ' || c == '"' || c == '\\')) {
+			i++
+			continue
+		}
+		b = append(b, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = appendUnicode(b, rune(c))
+		}
+		i++
+		start = i
+	}
+	return append(b, s[start:]...)
+}
+
+func isHarmless(c byte) bool {
+	return c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f
+}
+
+// appendUnicode appends the \u escape of a rune of the basic plane.
+func appendUnicode(b []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+}
+
+// appendOptional appends null for "".
+func appendOptional(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, "null"...)
+	}
+	return appendString(b, s)
+}
+
+// appendTime appends RFC 3339 in UTC with the fraction that the time has, or null.
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, "null"...)
+	}
+	b = append(b, '"')
+	b = t.UTC().AppendFormat(b, time.RFC3339Nano)
+	return append(b, '"')
+}
+
+// appendLog appends the wire form of an event. Rows are by far the most of what
+// the service sends, so they are not left to reflection.
+func appendLog(b []byte, l *repo.Log) []byte {
+	b = append(b, `{"id":`...)
+	b = strconv.AppendInt(b, l.ID, 10)
+	b = append(b, `,"timestamp":`...)
+	b = appendTime(b, l.Time)
+	b = append(b, `,"decky":`...)
+	b = appendString(b, l.Decky)
+	b = append(b, `,"service":`...)
+	b = appendString(b, l.Service)
+	b = append(b, `,"event_type":`...)
+	b = appendString(b, l.EventType)
+	b = append(b, `,"attacker_ip":`...)
+	b = appendString(b, l.AttackerIP)
+	b = append(b, `,"raw_line":`...)
+	b = appendString(b, l.RawLine)
+	b = append(b, `,"fields":`...)
+	b = appendString(b, l.Fields)
+	b = append(b, `,"msg":`...)
+	b = appendOptional(b, l.Msg)
+	b = append(b, `,"trace_id":`...)
+	b = appendOptional(b, l.TraceID)
+	b = append(b, `,"span_id":`...)
+	b = appendOptional(b, l.SpanID)
+	return append(b, '}')
+}
+
+// appendLogs appends an array.
+func appendLogs(b []byte, logs []repo.Log) []byte {
+	b = append(b, '[')
+	for i := range logs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendLog(b, &logs[i])
+	}
+	return append(b, ']')
+}
+
+// appendHistogram appends the wire form of buckets.
+func appendHistogram(b []byte, buckets []repo.Bucket) []byte {
+	b = append(b, '[')
+	for i, k := range buckets {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"time":"`...)
+		b = k.Start.UTC().AppendFormat(b, time.DateTime)
+		b = append(b, `","count":`...)
+		b = strconv.AppendInt(b, k.Count, 10)
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+// appendPage appends the envelope of a list around its data, which is appended
+// by the caller's function.
+func appendPage(b []byte, total int64, limit, offset int, data func(b []byte) []byte) []byte {
+	b = append(b, `{"total":`...)
+	b = strconv.AppendInt(b, total, 10)
+	b = append(b, `,"limit":`...)
+	b = strconv.AppendInt(b, int64(limit), 10)
+	b = append(b, `,"offset":`...)
+	b = strconv.AppendInt(b, int64(offset), 10)
+	b = append(b, `,"data":`...)
+	b = data(b)
+	return append(b, '}')
+}
+
+// appendObject appends a stored JSON object so that the whole stays valid and
+// harmless whatever the store holds.
+func appendObject(b []byte, object string) []byte {
+	if object == "" || !json.Valid([]byte(object)) {
+		return append(b, "{}"...)
+	}
+	return appendEscaped(b, object, true)
+}

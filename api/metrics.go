@@ -1,0 +1,107 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are what Prometheus is told of the API.
+type metrics struct {
+	requests  *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	unmatched *mounted
+	handler   http.Handler
+}
+
+// routeMetrics are the metrics of one route, looked up once.
+type routeMetrics struct {
+	requests *prometheus.CounterVec
+	duration prometheus.Observer
+}
+
+// durationBuckets are in seconds: from a cached read to a slow search.
+func durationBuckets() []float64 {
+	return []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}
+}
+
+func newMetrics(reg *prometheus.Registry, s *Server) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "decnet_http_requests_total", Help: "Requests answered, by route, method and status.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "decnet_http_request_duration_seconds", Help: "Time to answer, by route; streams are left out.",
+			Buckets: durationBuckets(),
+		}, []string{"route", "method"}),
+	}
+	m.unmatched = &mounted{metrics: m.forRoute("", "unmatched")}
+	reg.MustRegister(m.requests, m.duration, cacheCollector{s}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "decnet_streams_open", Help: "Open event streams.",
+	}, func() float64 { return float64(s.hub.open.Load()) }))
+	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+	return m
+}
+
+func (m *metrics) forRoute(method, path string) *routeMetrics {
+	labels := prometheus.Labels{"route": path, "method": method}
+	return &routeMetrics{
+		requests: m.requests.MustCurryWith(labels),
+		duration: m.duration.With(labels),
+	}
+}
+
+func (m *metrics) observe(rec *recorder, method string, took time.Duration) {
+	if rec.route == nil {
+		return
+	}
+	rec.route.metrics.requests.WithLabelValues(strconv.Itoa(rec.status)).Inc()
+	if rec.route.path != streamPath || rec.status != http.StatusOK {
+		rec.route.metrics.duration.Observe(took.Seconds())
+	}
+}
+
+// cacheCollector reads the counters of the caches when Prometheus asks.
+type cacheCollector struct{ s *Server }
+
+func (cacheCollector) describe() (hits, misses, loads *prometheus.Desc) {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("decnet_cache_"+name+"_total", help, []string{"cache"}, nil)
+	}
+	return desc("hits", "Calls answered from a cache."),
+		desc("misses", "Calls that waited for a load."),
+		desc("loads", "Loads of a cache from the store.")
+}
+
+// Describe implements [prometheus.Collector].
+func (c cacheCollector) Describe(ch chan<- *prometheus.Desc) {
+	hits, misses, loads := c.describe()
+	ch <- hits
+	ch <- misses
+	ch <- loads
+}
+
+// Collect implements [prometheus.Collector].
+func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
+	hits, misses, loads := c.describe()
+	for _, n := range c.s.CacheCounts() {
+		ch <- prometheus.MustNewConstMetric(hits, prometheus.CounterValue, float64(n.Hits), n.Name)
+		ch <- prometheus.MustNewConstMetric(misses, prometheus.CounterValue, float64(n.Misses), n.Name)
+		ch <- prometheus.MustNewConstMetric(loads, prometheus.CounterValue, float64(n.Loads), n.Name)
+	}
+}
+
+// serveMetrics answers GET /metrics.
+func (s *Server) serveMetrics(c *call) (answer, error) {
+	if s.MetricsToken != "" && !sameSecret(bearer(c.Request), s.MetricsToken) {
+		return answer{}, errBadToken
+	}
+	return answer{stream: func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", "no-store")
+		s.metrics.handler.ServeHTTP(w, r)
+		return nil
+	}}, nil
+}

@@ -1,0 +1,90 @@
+package testutil
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/uuid"
+	"golang.org/x/crypto/bcrypt"
+
+	"decnet"
+	"decnet/auth"
+	"decnet/contract"
+	"decnet/repo"
+	"decnet/repo/sqlite"
+)
+
+// Password is the password of every user that a world begins with.
+const Password = "a-password-of-tests"
+
+// template is what all worlds of a process share: only things that never change.
+type template struct {
+	contract *contract.Contract
+	spec     *Spec
+
+	// clones lets one world at a time copy the database: a wait inside the pool of
+	// connections would cross the border of a testing/synctest bubble.
+	clones   sync.Mutex
+	database *sqlite.Template
+
+	admin, viewer, mustChange repo.User
+}
+
+// sharedTemplate makes the template at the first call of the process.
+//
+//nolint:gochecknoglobals // made once and never changed; a copy for each world would cost a hundred times the world
+var sharedTemplate = sync.OnceValues(newTemplate)
+
+func newTemplate() (*template, error) {
+	t := &template{}
+	var err error
+	if t.contract, err = contract.Load(decnet.OpenAPI()); err != nil {
+		return nil, fmt.Errorf("the contract: %w", err)
+	}
+	if t.spec, err = NewSpec(decnet.OpenAPI()); err != nil {
+		return nil, fmt.Errorf("the spec: %w", err)
+	}
+	ctx := context.Background()
+	passwords, err := auth.NewPasswords(bcrypt.MinCost, nil)
+	if err != nil {
+		return nil, fmt.Errorf("passwords: %w", err)
+	}
+	hash, err := passwords.Hash(ctx, Password)
+	if err != nil {
+		return nil, fmt.Errorf("hash: %w", err)
+	}
+	user := func(name string, role repo.Role, mustChange bool) repo.User {
+		return repo.User{
+			UUID: uuid.NewString(), Username: name, PasswordHash: hash, Role: role,
+			MustChangePassword: mustChange, CreatedAt: epoch(),
+		}
+	}
+	t.admin = user("admin", repo.RoleAdmin, false)
+	t.viewer = user("viewer", repo.RoleViewer, false)
+	t.mustChange = user("newcomer", repo.RoleViewer, true)
+	t.database, err = sqlite.NewTemplate(ctx, func(ctx context.Context, s *sqlite.Store) error {
+		for _, u := range []repo.User{t.admin, t.viewer, t.mustChange} {
+			if err := s.CreateUser(ctx, u); err != nil {
+				return fmt.Errorf("user %s: %w", u.Username, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the database: %w", err)
+	}
+	return t, nil
+}
+
+// clone gives a world its database.
+func (t *template) clone(ctx context.Context, w *World, disk bool) (*sqlite.Store, error) {
+	o := sqlite.Options{Now: w.Clock.Now}
+	if disk {
+		o.Path = filepath.Join(filepath.Dir(w.StatePath), "decnet.db")
+	}
+	t.clones.Lock()
+	defer t.clones.Unlock()
+	return t.database.Clone(ctx, o)
+}
