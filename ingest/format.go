@@ -80,6 +80,7 @@ const (
 	ReasonNoEvent       = "no_event_type"
 	ReasonUnknownFormat = "unknown_format"
 	ReasonLineTooLong   = "line_too_long"
+	ReasonInternal      = "parser_failed"
 )
 
 // ParseError says why a line gives no event.

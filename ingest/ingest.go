@@ -63,7 +63,8 @@ type Source struct {
 type Options struct {
 	Sink    Sink
 	Sources []Source
-	// BatchSize is the largest number of events in a batch (DefaultBatchSize).
+	// BatchSize is the largest number of events and rejects in a batch
+	// (DefaultBatchSize).
 	BatchSize int
 	// BatchWait is the longest time from the first line of a batch to its commit
 	// (DefaultBatchWait); a negative one commits as soon as there is no more to read.
@@ -161,7 +162,10 @@ func (in *Ingester) Run(ctx context.Context) error {
 
 func (in *Ingester) run(ctx context.Context) error {
 	joiner, err := in.load(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil // nothing was read
+	case err != nil:
 		return err
 	}
 	var readers errgroup.Group
