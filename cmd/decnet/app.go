@@ -263,7 +263,7 @@ func (a *app) buildIngester(context.Context) error {
 }
 
 func (a *app) buildServer(context.Context) error {
-	c, err := contract.Load(decnet.OpenAPI)
+	c, err := contract.Load(decnet.OpenAPI())
 	if err != nil {
 		return err
 	}
