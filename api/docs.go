@@ -13,7 +13,6 @@ import (
 func publicDocument(body []byte, contentType string) answer {
 	a := render(body).answer()
 	a.contentType = contentType
-	a.header = func(h http.Header) { h["Cache-Control"] = []string{"no-cache"} }
 	return a
 }
 
@@ -27,15 +26,14 @@ func (s *Server) specJSON(*call) (answer, error) {
 	return publicDocument(s.Contract.JSON(), "application/json"), nil
 }
 
-// docs answers GET /docs.
+// docs answers GET /docs. The page is made at the first call.
 func (s *Server) docs(*call) (answer, error) {
-	page, err := contract.Page(s.Contract)
+	page, err := s.page()
 	if err != nil {
 		return answer{}, fmt.Errorf("render the docs: %w", err)
 	}
 	a := publicDocument(page, "text/html; charset=utf-8")
 	a.header = func(h http.Header) {
-		h["Cache-Control"] = []string{"no-cache"}
 		h["Content-Security-Policy"] = []string{"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
 	}
 	return a, nil

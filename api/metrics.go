@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,8 +18,10 @@ type metrics struct {
 	handler   http.Handler
 }
 
-// routeMetrics are the metrics of one route, looked up once.
+// routeMetrics are the metrics of one route, looked up at its first request.
 type routeMetrics struct {
+	begin    sync.Once
+	labels   prometheus.Labels
 	requests *prometheus.CounterVec
 	duration prometheus.Observer
 }
@@ -38,7 +41,7 @@ func newMetrics(reg *prometheus.Registry, s *Server) *metrics {
 			Buckets: durationBuckets(),
 		}, []string{"route", "method"}),
 	}
-	m.unmatched = &mounted{metrics: m.forRoute("", "unmatched")}
+	m.unmatched = &mounted{metrics: newRouteMetrics("", "unmatched")}
 	reg.MustRegister(m.requests, m.duration, cacheCollector{s}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "decnet_streams_open", Help: "Open event streams.",
 	}, func() float64 { return float64(s.hub.open.Load()) }))
@@ -46,21 +49,22 @@ func newMetrics(reg *prometheus.Registry, s *Server) *metrics {
 	return m
 }
 
-func (m *metrics) forRoute(method, path string) *routeMetrics {
-	labels := prometheus.Labels{"route": path, "method": method}
-	return &routeMetrics{
-		requests: m.requests.MustCurryWith(labels),
-		duration: m.duration.With(labels),
-	}
+func newRouteMetrics(method, path string) *routeMetrics {
+	return &routeMetrics{labels: prometheus.Labels{"route": path, "method": method}}
 }
 
-func (m *metrics) observe(rec *recorder, method string, took time.Duration) {
+func (m *metrics) observe(rec *recorder, took time.Duration) {
 	if rec.route == nil {
 		return
 	}
-	rec.route.metrics.requests.WithLabelValues(strconv.Itoa(rec.status)).Inc()
+	of := rec.route.metrics
+	of.begin.Do(func() {
+		of.requests = m.requests.MustCurryWith(of.labels)
+		of.duration = m.duration.With(of.labels)
+	})
+	of.requests.WithLabelValues(strconv.Itoa(rec.status)).Inc()
 	if rec.route.path != streamPath || rec.status != http.StatusOK {
-		rec.route.metrics.duration.Observe(took.Seconds())
+		of.duration.Observe(took.Seconds())
 	}
 }
 

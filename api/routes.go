@@ -133,7 +133,7 @@ func (s *Server) mount() error {
 		if !ok {
 			return fmt.Errorf("%s %s is not in the contract", r.method, r.path)
 		}
-		m := &mounted{route: r, server: s, op: op, metrics: s.metrics.forRoute(r.method, r.path)}
+		m := &mounted{route: r, server: s, op: op, metrics: newRouteMetrics(r.method, r.path)}
 		s.mux.Handle(r.method+" "+r.path, m)
 	}
 	return nil

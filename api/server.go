@@ -81,6 +81,9 @@ type Server struct {
 	users    *directory
 	hub      *hub
 
+	// page renders the docs once.
+	page func() ([]byte, error)
+
 	resources
 	caches map[cacheName]resettable
 
@@ -118,6 +121,7 @@ func New(o Options) (*Server, error) {
 		Options: o, mux: http.NewServeMux(), ids: newRequestIDs(), cors: newCORS(o.CORSOrigins),
 		tokens: tokens, throttle: throttle,
 	}
+	s.page = sync.OnceValues(func() ([]byte, error) { return contract.Page(o.Contract) })
 	s.base, s.stop = context.WithCancel(context.Background())
 	own := owner{now: o.Now, base: s.base, loads: &s.loads}
 	s.users = newDirectory(own, o.Store)
@@ -242,7 +246,7 @@ func (s *Server) finish(rec *recorder, r *http.Request, begin time.Time) {
 		errInternal.write(rec, rec.id)
 	}
 	took := time.Since(begin)
-	s.metrics.observe(rec, r.Method, took)
+	s.metrics.observe(rec, took)
 	logAccess(r.Context(), s.Log, r, rec, took)
 }
 
