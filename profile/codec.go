@@ -14,7 +14,7 @@ import (
 // The stored form is the version, the parts of the state one after the other,
 // and a checksum of both. Numbers are varints, times differences to the time
 // before. It is written by hand because it is read and written for every
-// attacker of every batch: encoding/json takes some twenty times as long.
+// attacker of every batch: encoding/json takes some ten times as long.
 const version = 1
 
 const checksumSize = 4
@@ -93,21 +93,21 @@ func (s *State) appendBody(b []byte) []byte {
 	return s.phases.append(s.traces.append(s.beat.append(b)))
 }
 
-func (t *beat) append(b []byte) []byte {
-	b = appendTimes(appendTimes(b, t.main), t.late)
+func (b *beat) append(out []byte) []byte {
+	out = appendTimes(appendTimes(out, b.main), b.late)
 	for _, v := range [...]uint64{
-		t.sealed.n, t.sealed.sum, t.sealed.squareH, t.sealed.squareL, t.sealed.min, t.sealed.max,
+		b.sealed.n, b.sealed.sum, b.sealed.squareH, b.sealed.squareL, b.sealed.min, b.sealed.max,
 	} {
-		b = binary.AppendUvarint(b, v)
+		out = binary.AppendUvarint(out, v)
 	}
-	b = appendInts(b, int64(len(t.sketch.buckets)))
+	out = appendInts(out, int64(len(b.sketch.buckets)))
 	var before uint16
-	for _, bucket := range t.sketch.buckets {
-		b = binary.AppendUvarint(b, uint64(bucket.index-before))
-		b = binary.AppendUvarint(b, bucket.count)
-		before = bucket.index
+	for _, k := range b.sketch.buckets {
+		out = binary.AppendUvarint(out, uint64(k.index-before))
+		out = binary.AppendUvarint(out, k.count)
+		before = k.index
 	}
-	return b
+	return out
 }
 
 func (r *traces) append(b []byte) []byte {
@@ -206,44 +206,44 @@ func (s *State) decodeRecent(r *reader) {
 	}
 }
 
-func (t *beat) decode(r *reader) {
-	t.main, t.late = r.times(maxChain), r.times(maxChain)
-	t.sealed = gaps{
+func (b *beat) decode(r *reader) {
+	b.main, b.late = r.times(maxChain), r.times(maxChain)
+	b.sealed = gaps{
 		n: r.uint(), sum: r.uint(), squareH: r.uint(), squareL: r.uint(), min: r.uint(), max: r.uint(),
 	}
-	t.sketch.buckets = make([]bucket, r.count(maxBucket+1))
+	b.sketch.buckets = make([]bucket, r.count(maxBucket+1))
 	var index, total uint64
-	for i := range t.sketch.buckets {
+	for i := range b.sketch.buckets {
 		step := r.uint()
 		index += step
 		count := r.uint()
-		r.check((i == 0 || step > 0) && step <= maxBucket && index <= maxBucket && count <= t.sealed.n-total)
+		r.check((i == 0 || step > 0) && step <= maxBucket && index <= maxBucket && count <= b.sealed.n-total)
 		total += count
-		t.sketch.buckets[i] = bucket{index: uint16(index), count: count}
+		b.sketch.buckets[i] = bucket{index: uint16(index), count: count}
 	}
-	r.check(total == t.sealed.n)
+	r.check(total == b.sealed.n)
 }
 
-func (x *traces) decode(r *reader) {
-	x.guesses = make([]guess, r.count(maxGuesses))
-	for i := range x.guesses {
-		x.guesses[i] = guess{r.string(maxGuess), r.int()}
-		r.check(i == 0 || x.guesses[i-1].name < x.guesses[i].name)
+func (r *traces) decode(in *reader) {
+	r.guesses = make([]guess, in.count(maxGuesses))
+	for i := range r.guesses {
+		r.guesses[i] = guess{in.string(maxGuess), in.int()}
+		in.check(i == 0 || r.guesses[i-1].name < r.guesses[i].name)
 	}
-	for i := range x.ttl {
-		x.ttl[i] = r.int()
+	for i := range r.ttl {
+		r.ttl[i] = in.int()
 	}
-	x.hops = make([]hop, r.count(maxHop))
-	for i := range x.hops {
-		d := r.uint()
-		r.check(d >= 1 && d <= maxHop && (i == 0 || uint8(d) > x.hops[i-1].distance))
-		x.hops[i] = hop{uint8(d), r.int()}
+	r.hops = make([]hop, in.count(maxHop))
+	for i := range r.hops {
+		d := in.uint()
+		in.check(d >= 1 && d <= maxHop && (i == 0 || uint8(d) > r.hops[i-1].distance))
+		r.hops[i] = hop{uint8(d), in.int()}
 	}
-	x.tcpAt, x.tcp = r.time(0), r.string(maxTCP)
-	x.retransmits = r.int()
-	tools := r.uint()
-	r.check(tools < uint64(toolsEnd))
-	x.tools = toolSet(tools)
+	r.tcpAt, r.tcp = in.time(0), in.string(maxTCP)
+	r.retransmits = in.int()
+	tools := in.uint()
+	in.check(tools < uint64(toolsEnd))
+	r.tools = toolSet(tools)
 }
 
 func (p *phases) decode(r *reader) {

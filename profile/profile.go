@@ -21,19 +21,22 @@ import (
 // The bounds of a state. Lists of names stop growing at their bound, so that
 // their length reads "at least" there; the events hold everything.
 const (
-	// MaxServices and MaxDeckies bound the names that a profile lists: services in
-	// the order of arrival, deckies those of earliest contact.
-	MaxServices, MaxDeckies = 256, 256
+	// MaxServices is how many names of services are kept: those that came first.
+	MaxServices = 256
+	// MaxDeckies is how many names of deckies are kept: those of earliest contact.
+	MaxDeckies = 256
 	// MaxName is how many bytes of the name of a service or a decky are kept.
 	MaxName = 255
-	// MaxCommandText is how many bytes of a command [repo.Attacker.Commands] shows,
-	// MaxCommandBytes how many all of them may have together: beyond it the
-	// oldest go.
-	MaxCommandText, MaxCommandBytes = 4 << 10, 64 << 10
+	// MaxCommandText is how many bytes of one command the recent ones show.
+	MaxCommandText = 4 << 10
+	// MaxCommandBytes bounds the recent commands together, names included: beyond
+	// it the oldest go.
+	MaxCommandBytes = 64 << 10
 	// MaxFingerprintSize is the size from which on a fingerprint's payload stays
-	// out of the profile, in bytes; it remains a bounty. MaxFingerprintBytes bounds
-	// all of them together: beyond it the oldest go.
-	MaxFingerprintSize, MaxFingerprintBytes = 8 << 10, 64 << 10
+	// out of the profile, in bytes; it remains a bounty.
+	MaxFingerprintSize = 8 << 10
+	// MaxFingerprintBytes bounds the fingerprints together: beyond it the oldest go.
+	MaxFingerprintBytes = 64 << 10
 )
 
 // State is all that must be remembered of one attacker so that one more event

@@ -28,9 +28,10 @@ type Attacker struct {
 	// BountyCount and CredentialCount count the distinct bounties stored for IP.
 	BountyCount, CredentialCount int64
 	// Fingerprints are the latest [MaxFingerprints] payloads of type
-	// fingerprint, oldest first.
+	// fingerprint, oldest first. Huge ones are left out.
 	Fingerprints []json.RawMessage
-	// Commands are the latest [RecentCommands], oldest first.
+	// Commands are the latest [RecentCommands], oldest first; a long text is cut
+	// here, and there are fewer of very long ones. The events have all of it.
 	Commands []Command
 	Behavior Behavior
 	// UpdatedAt is when the engine last changed the row (commit time).
