@@ -1,6 +1,7 @@
 package testutil
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -42,5 +43,6 @@ func Decky(i int) fleet.Decky {
 		Name: fmt.Sprintf("decky-%d", i), IP: fmt.Sprintf("192.0.2.%d", i+1), Services: []string{"ssh", "http"},
 		Distro: "debian", BaseImage: "debian:bookworm-slim", BuildBase: "debian:bookworm-slim",
 		Hostname: fmt.Sprintf("SRV-TEST-%02d", i), Archetype: &archetype, NmapOS: "linux",
+		ServiceConfig: map[string]map[string]json.RawMessage{"ssh": {"banner": json.RawMessage(`"OpenSSH_9.2"`)}},
 	}
 }

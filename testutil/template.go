@@ -3,10 +3,13 @@ package testutil
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
+	"testing"
 
 	"github.com/google/uuid"
+	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
 
 	"decnet"
@@ -32,10 +35,41 @@ type template struct {
 	admin, viewer, mustChange repo.User
 }
 
-// sharedTemplate makes the template at the first call of the process.
+// shared makes the template at the first world of the process.
 //
 //nolint:gochecknoglobals // made once and never changed; a copy for each world would cost a hundred times the world
-var sharedTemplate = sync.OnceValues(newTemplate)
+var shared struct {
+	once sync.Once
+	t    *template
+	err  error
+}
+
+func sharedTemplate() (*template, error) {
+	shared.once.Do(func() { shared.t, shared.err = newTemplate() })
+	return shared.t, shared.err
+}
+
+// Main runs the tests of a package that makes worlds, and fails if a goroutine
+// outlived them. A package has one line for it:
+//
+//	func TestMain(m *testing.M) { testutil.Main(m) }
+func Main(m *testing.M) {
+	code := m.Run()
+	shared.once.Do(func() {})
+	if shared.t != nil {
+		if err := shared.t.database.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "close the template:", err)
+			code = 1
+		}
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, "leaked by the tests of this package:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 func newTemplate() (*template, error) {
 	t := &template{}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
@@ -235,3 +236,25 @@ func (s *serving) stop(t testing.TB) {
 		t.Errorf("leaked: a handler still runs %s after its connection was cut", stopTimeout)
 	}
 }
+
+// AddUser makes a user with [Password] who need not change it.
+func (w *World) AddUser(name string, role repo.Role) repo.User {
+	w.t.Helper()
+	u := repo.User{
+		UUID: uuid.NewString(), Username: name, PasswordHash: w.template.admin.PasswordHash,
+		Role: role, CreatedAt: w.Clock.Now(),
+	}
+	require.NoError(w.t, w.Store.CreateUser(w.t.Context(), u))
+	w.Server.Cached()["users"].Reset()
+	return u
+}
+
+// AdminUser, ViewerUser and MustChangeUser are the users that every world
+// begins with.
+func (w *World) AdminUser() repo.User { return w.template.admin }
+
+// ViewerUser reads.
+func (w *World) ViewerUser() repo.User { return w.template.viewer }
+
+// MustChangeUser is a viewer who must change the password first.
+func (w *World) MustChangeUser() repo.User { return w.template.mustChange }

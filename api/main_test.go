@@ -1,0 +1,9 @@
+package api_test
+
+import (
+	"testing"
+
+	"decnet/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
