@@ -202,6 +202,20 @@ func (c Contains) Match(l *Log) bool {
 
 // Match implements [Expr].
 func (f FieldEquals) Match(l *Log) bool {
+	value, found, ok := scanField(l.Fields, f.Key)
+	switch {
+	case !ok || found && value[0] == '"' && strings.IndexByte(value, '\\') >= 0:
+		return f.matchDecoded(l)
+	case !found:
+		return false
+	case value[0] == '"':
+		return value[1:len(value)-1] == f.Value
+	}
+	return value == f.Value
+}
+
+// matchDecoded is Match without trust in the form of l.Fields.
+func (f FieldEquals) matchDecoded(l *Log) bool {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal([]byte(l.Fields), &fields) != nil {
 		return false
