@@ -19,7 +19,9 @@ type StateFile struct {
 	// They are channels, so that whoever waits can give up.
 	reading, writing chan struct{}
 	seen             snapshot
-	settle           time.Duration // settleTime, except in tests of what comes after it
+	// settle is settleTime and limit MaxStateSize, except in tests.
+	settle time.Duration
+	limit  int64
 }
 
 // snapshot is what the last read found.
@@ -34,7 +36,8 @@ type snapshot struct {
 // NewStateFile returns the state file of this name. It does not touch it.
 func NewStateFile(path string) *StateFile {
 	return &StateFile{
-		path: path, reading: make(chan struct{}, 1), writing: make(chan struct{}, 1), settle: settleTime,
+		path: path, reading: make(chan struct{}, 1), writing: make(chan struct{}, 1),
+		settle: settleTime, limit: MaxStateSize,
 	}
 }
 
@@ -106,7 +109,7 @@ func (f *StateFile) read() (State, os.FileInfo, error) {
 	if !before.Mode().IsRegular() {
 		return State{}, nil, errors.New("it is not a regular file")
 	}
-	b, err := io.ReadAll(io.LimitReader(file, MaxStateSize+1))
+	b, err := io.ReadAll(io.LimitReader(file, f.limit+1))
 	if err != nil {
 		return State{}, nil, plain(err)
 	}
@@ -117,12 +120,14 @@ func (f *StateFile) read() (State, os.FileInfo, error) {
 	if !sameFile(before, after) || began.Sub(lastChange(after)) < f.settle {
 		after = nil
 	}
-	if len(b) > MaxStateSize {
-		return State{}, after, fmt.Errorf("it is larger than %d MiB", MaxStateSize>>20)
+	if int64(len(b)) > f.limit {
+		return State{}, after, tooLarge(f.limit)
 	}
 	s, err := parseState(b)
 	return s, after, err
 }
+
+func tooLarge(limit int64) error { return fmt.Errorf("it is larger than %d bytes", limit) }
 
 // settleTime is how long a file must have been left alone until an unchanged
 // time of modification proves that it is unchanged. Some file systems count in

@@ -146,6 +146,7 @@ func TestDeckies_NoFileIsNoFleet(t *testing.T) {
 func TestDeckies_ABrokenFileKeepsTheLastGoodFleet(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("n", fleet.MaxName+1)
+	const limit = 1_000_000
 	for name, c := range map[string]struct{ content, reason string }{
 		"empty":            {"", "not valid JSON"},
 		"half":             {fleetOf("new")[:60], "not valid JSON"},
@@ -168,12 +169,13 @@ func TestDeckies_ABrokenFileKeepsTheLastGoodFleet(t *testing.T) {
 		"twice":            {fleetOf("a", "b", "a"), `two deckies are named "a"`},
 		"too many": {`{"config":{"deckies":[` + strings.Repeat(`{"name":"a"},`, fleet.MaxDeckies) + `{"name":"b"}]}}`,
 			"at most 10000"},
-		"too large": {`{"config":{},"x":"` + strings.Repeat("x", fleet.MaxStateSize) + `"}`, "larger than 16 MiB"},
+		"too large": {`{"config":{},"x":"` + strings.Repeat("x", limit) + `"}`, "larger than 1000000 bytes"},
 		"too deep":  {strings.Repeat(`{"config":`, 20_000), "not valid JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, path := file(t)
+			f.Limit(limit)
 			put(t, path, c.content)
 			deckies, err := f.Deckies(t.Context())
 			require.Error(t, err)
@@ -352,6 +354,18 @@ func TestDeckies_CallersDoNotShareTheList(t *testing.T) {
 	require.NoError(t, err)
 	first[0].Name = "changed"
 	assert.Equal(t, []string{"a", "b"}, names(t, f))
+}
+
+func TestDeckies_ReadsUpToTheLimit(t *testing.T) {
+	t.Parallel()
+	f, path := file(t)
+	content := fleetOf("a")
+	f.Limit(int64(len(content)))
+	put(t, path, content)
+	assert.Equal(t, []string{"a"}, names(t, f))
+	put(t, path, content+" ")
+	_, err := f.Deckies(t.Context())
+	require.ErrorContains(t, err, "larger than")
 }
 
 func TestDeckies_GivesUpWithItsContext(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // an existing one keeps its permissions, and a symbolic link its target. The
 // directory must exist.
 func (f *StateFile) Write(ctx context.Context, s State) error {
-	b, err := formatState(s)
+	b, err := formatState(s, f.limit)
 	if err != nil {
 		return fmt.Errorf("the state cannot be written: %w", err)
 	}
@@ -37,7 +37,7 @@ func (f *StateFile) Write(ctx context.Context, s State) error {
 }
 
 // formatState writes a state as the tools that share the file do.
-func formatState(s State) ([]byte, error) {
+func formatState(s State, limit int64) ([]byte, error) {
 	s.Config.Deckies = normal(s.Config.Deckies)
 	if s.Config.Mode == "" {
 		s.Config.Mode = defaultMode
@@ -52,8 +52,8 @@ func formatState(s State) ([]byte, error) {
 	if err := enc.Encode(s); err != nil {
 		return nil, err
 	}
-	if b.Len() > MaxStateSize {
-		return nil, fmt.Errorf("it is larger than %d MiB", MaxStateSize>>20)
+	if int64(b.Len()) > limit {
+		return nil, tooLarge(limit)
 	}
 	return b.Bytes(), nil
 }

@@ -60,10 +60,11 @@ func TestWrite_RefusesWhatCouldNotBeReadBack(t *testing.T) {
 	t.Parallel()
 	f, path := file(t)
 	put(t, path, fleetOf("kept"))
+	f.Limit(10_000)
 	for reason, deckies := range map[string][]fleet.Decky{
 		"has no name":      {{}},
 		"two deckies":      {{Name: "a"}, {Name: "a"}},
-		"larger than":      {{Name: "a", Hostname: strings.Repeat("x", fleet.MaxStateSize)}},
+		"larger than":      {{Name: "a", Hostname: strings.Repeat("x", 10_000)}},
 		"error calling Ma": {{Name: "a", ServiceConfig: map[string]map[string]json.RawMessage{"s": {"k": json.RawMessage("{")}}}},
 	} {
 		require.ErrorContains(t, f.Write(t.Context(), fleet.State{Config: fleet.Config{Deckies: deckies}}), reason)
