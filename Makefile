@@ -34,7 +34,7 @@ run: build ## Serve a real honeypot capture on 127.0.0.1:8000, and follow data/d
 	$(BIN) serve --data-dir $(DATA) --ingest-log-file $(FOLLOW) --ingest $(CAPTURE)
 
 build: ## Build bin/decnet, one static binary.
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o $(BIN) ./cmd/decnet
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags='-s -w' -o $(BIN) ./cmd/decnet
 
 test: ## Run all tests, shuffled and with the race detector where there is a C compiler.
 ifneq ($(CAN_RACE),yes)

@@ -263,7 +263,7 @@ func (a *app) buildIngester(context.Context) error {
 }
 
 func (a *app) buildServer(context.Context) error {
-	c, err := contract.Load(decnet.OpenAPI())
+	c, err := contract.Load(decnet.OpenAPI()) //nolint:contextcheck // it reads from memory
 	if err != nil {
 		return err
 	}
@@ -347,8 +347,9 @@ func (a *app) serveHTTP(context.Context) error {
 	return nil
 }
 
-func (a *app) startIngester(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func (a *app) startIngester(ctx context.Context) error {
+	// The end of the start's context must not cut off the last commit: stop ends it.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- a.ingester.Run(ctx) }()
 	a.add("ingester", func(ctx context.Context) error {

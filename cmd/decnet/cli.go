@@ -138,25 +138,29 @@ func environment(getenv func(string) string, bad *faults) kong.Resolver {
 		if text == "" {
 			return nil, nil
 		}
-		var (
-			value any = text
-			err   error
-			want  string
-		)
-		switch flag.Target.Kind() {
-		case reflect.Int:
-			value, err = strconv.Atoi(text)
-			want = "a whole number"
-		case reflect.Bool:
-			value, err = strconv.ParseBool(text)
-			want = "true or false"
-		}
-		if err != nil {
-			bad.check(false, "--%s (%s) must be %s.", flag.Name, variable, want)
-			return nil, nil
-		}
+		value, want := typed(text, flag.Target.Kind())
+		bad.check(value != nil, "--%s (%s) must be %s.", flag.Name, variable, want)
 		return value, nil
 	})
+}
+
+// typed reads a variable's text as a kind of field. It returns nil, and what was
+// wanted, for text that it can't read.
+func typed(text string, kind reflect.Kind) (value any, want string) {
+	switch kind {
+	case reflect.Int:
+		if n, err := strconv.Atoi(text); err == nil {
+			return n, ""
+		}
+		return nil, "a whole number"
+	case reflect.Bool:
+		if b, err := strconv.ParseBool(text); err == nil {
+			return b, ""
+		}
+		return nil, "true or false"
+	default:
+		return text, ""
+	}
 }
 
 // withVariable puts an option's variable behind its sentence in --help.

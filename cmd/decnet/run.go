@@ -98,7 +98,7 @@ func (p process) interruptible(do func(context.Context) error) error {
 		return err
 	case <-p.signals:
 		cancel(errInterrupted)
-		<-done
+		_ = <-done
 		return errInterrupted
 	}
 }

@@ -22,7 +22,7 @@ type eventStream struct {
 // openStream opens a stream and reads it until it ends.
 func openStream(t *testing.T, c *client, path string) *eventStream {
 	t.Helper()
-	resp := c.send(t, http.MethodGet, path, nil)
+	resp := c.send(t, http.MethodGet, path, nil) //nolint:bodyclose // send closes it when the test ends
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	s := &eventStream{messages: make(chan string, 1000), errs: make(chan error, 1)}
 	go func() {

@@ -174,7 +174,7 @@ func (c *client) send(t *testing.T, method, path string, body any) *http.Respons
 // status sends a request and returns the status and the body.
 func (c *client) status(t *testing.T, method, path string, body any) (int, string) {
 	t.Helper()
-	resp := c.send(t, method, path, body)
+	resp := c.send(t, method, path, body) //nolint:bodyclose // send closes it when the test ends
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return resp.StatusCode, string(text)
