@@ -118,7 +118,7 @@ func newPage(c *Contract) (*page, error) {
 	p := &page{Title: doc.Info.Title, Version: doc.Info.Version, Style: StylePath, Intro: parseText(doc.Info.Description)}
 	for _, tag := range doc.Tags {
 		t := pageTag{Name: tag.Name, Description: parseText(tag.Description)}
-		for _, op := range c.ops {
+		for _, op := range inReadingOrder(c.ops) {
 			if op.Tags[0] != tag.Name {
 				continue
 			}
@@ -130,8 +130,12 @@ func newPage(c *Contract) (*page, error) {
 		}
 		p.Tags = append(p.Tags, t)
 	}
-	for _, name := range slices.Sorted(maps.Keys(doc.Components.Schemas)) {
-		s := doc.Components.Schemas[name].Value
+	var schemas openapi3.Schemas
+	if doc.Components != nil {
+		schemas = doc.Components.Schemas
+	}
+	for _, name := range slices.Sorted(maps.Keys(schemas)) {
+		s := schemas[name].Value
 		p.Schemas = append(p.Schemas, pageSchema{
 			Name: name, Type: describe(&openapi3.SchemaRef{Value: s}), Description: parseText(s.Description), Fields: fieldsOf(s),
 		})
@@ -139,6 +143,24 @@ func newPage(c *Contract) (*page, error) {
 	problems, err := problemsOf(doc)
 	p.Problems = problems
 	return p, err
+}
+
+// inReadingOrder puts what needs no token first: the login before the rest.
+func inReadingOrder(ops []*Operation) []*Operation {
+	ops = slices.Clone(ops)
+	slices.SortStableFunc(ops, func(a, b *Operation) int {
+		switch {
+		case a.Role == b.Role:
+			return 0
+		case a.Role == "none":
+			return -1
+		case b.Role == "none":
+			return 1
+		default:
+			return 0
+		}
+	})
+	return ops
 }
 
 // problemsOf reads the extension x-problem-catalogue.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -156,23 +157,21 @@ const maxCurlParams = 2
 
 // curlLine is a call that can be pasted into a POSIX shell.
 func curlLine(op *Operation, params []*openapi3.Parameter) (string, error) {
-	where, query := op.Path, []string(nil)
+	where := op.Path
 	for _, p := range params {
-		switch {
-		case p.In == openapi3.ParameterInPath:
+		if p.In == openapi3.ParameterInPath {
 			where = strings.ReplaceAll(where, "{"+p.Name+"}", fmt.Sprint(p.Example))
-		case p.In == openapi3.ParameterInQuery && p.Example != nil && len(query) < maxCurlParams:
-			query = append(query, "--data-urlencode "+quoteShell(fmt.Sprintf("%s=%v", p.Name, p.Example)))
 		}
 	}
-	words := []string{"curl"}
+	query := curlQuery(params)
+	command := "curl"
 	switch {
 	case len(query) > 0:
-		words = append(words, "-G")
+		command += " -G"
 	case op.Method != http.MethodGet:
-		words = append(words, "-X", op.Method)
+		command += " -X " + op.Method
 	}
-	words = append(words, `"$DECNET`+where+`"`)
+	words := []string{command + ` "$DECNET` + where + `"`}
 	if op.Role != "none" {
 		words = append(words, `-H "Authorization: Bearer $TOKEN"`)
 	}
@@ -184,7 +183,25 @@ func curlLine(op *Operation, params []*openapi3.Parameter) (string, error) {
 		}
 		words = append(words, "-H 'Content-Type: application/json'", "-d "+quoteShell(string(body)))
 	}
-	return strings.Join(words, " "), nil
+	return strings.Join(words, " \\\n  "), nil
+}
+
+// curlQuery shows the parameters that choose rows before those that page.
+func curlQuery(params []*openapi3.Parameter) []string {
+	var choose, pages []string
+	for _, p := range params {
+		if p.In != openapi3.ParameterInQuery || p.Example == nil {
+			continue
+		}
+		word := "--data-urlencode " + quoteShell(fmt.Sprintf("%s=%v", p.Name, p.Example))
+		if p.Name == "limit" || p.Name == "offset" {
+			pages = append(pages, word)
+		} else {
+			choose = append(choose, word)
+		}
+	}
+	all := slices.Concat(choose, pages)
+	return all[:min(len(all), maxCurlParams)]
 }
 
 func quoteShell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

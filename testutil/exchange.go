@@ -65,11 +65,11 @@ func NewSpec(spec []byte) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the contract: %w", err)
 	}
-	problem := c.Doc().Components.Schemas["Problem"]
-	if problem == nil {
+	components := c.Doc().Components
+	if components == nil || components.Schemas["Problem"] == nil {
 		return nil, errors.New("the document has no schema Problem")
 	}
-	s := &Spec{fixed: map[string]*specPath{}, problem: problem.Value, options: schemaOptions()}
+	s := &Spec{fixed: map[string]*specPath{}, problem: components.Schemas["Problem"].Value, options: schemaOptions()}
 	byPath := map[string]*specPath{}
 	for _, op := range c.Operations() {
 		p := byPath[op.Path]
