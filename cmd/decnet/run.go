@@ -91,14 +91,18 @@ func (p process) dispatch(c *cli, command string) error {
 func (p process) interruptible(do func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	done := make(chan error, 1)
-	go func() { done <- do(ctx) }()
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = do(ctx)
+	}()
 	select {
-	case err := <-done:
+	case <-done:
 		return err
 	case <-p.signals:
 		cancel(errInterrupted)
-		_ = <-done
+		<-done
 		return errInterrupted
 	}
 }
