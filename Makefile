@@ -4,7 +4,7 @@
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 BIN     := bin/decnet
-CAPTURE := $(firstword $(wildcard examples/cowrie/*.jsonl))
+CAPTURE := examples/cowrie/tpot-2025-10-24.jsonl
 DATA    ?= data
 FOLLOW  ?= $(DATA)/decnet.log
 BENCH   ?= .

@@ -105,7 +105,7 @@ func (a *app) start(ctx context.Context) error {
 			return errors.Join(err, a.stop(context.WithoutCancel(ctx)))
 		}
 	}
-	_, err := fmt.Fprintf(a.out, "decnet answers on %s\n", a.url())
+	_, err := fmt.Fprintf(a.out, "decnet answers on %[1]s\nwhat it can be asked: %[1]s/docs\n", a.url())
 	if err != nil {
 		err = fmt.Errorf("print the URL: %w", err)
 		return errors.Join(err, a.stop(context.WithoutCancel(ctx)))
