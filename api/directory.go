@@ -92,7 +92,7 @@ func (s *Server) authenticate(need access, r *http.Request) (*account, error) {
 // admit checks a token against an access.
 func (s *Server) admit(ctx context.Context, need access, token string) (*account, error) {
 	if token == "" {
-		return nil, errBadToken
+		return nil, errUnauthenticated
 	}
 	claims, err := s.tokens.Verify(token)
 	if err != nil {

@@ -101,7 +101,7 @@ func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
 // serveMetrics answers GET /metrics.
 func (s *Server) serveMetrics(c *call) (answer, error) {
 	if s.MetricsToken != "" && !sameSecret(bearer(c.Request), s.MetricsToken) {
-		return answer{}, errBadToken
+		return answer{}, errUnauthenticated
 	}
 	return answer{stream: func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Cache-Control", "no-store")

@@ -27,35 +27,36 @@ type problem struct {
 
 // The catalogue: every sentence stands here once, and in openapi.yaml.
 var (
-	errBadLogin       = problem{status: http.StatusUnauthorized, detail: "Incorrect username or password"}
-	errBadOldPassword = problem{status: http.StatusUnauthorized, detail: "Incorrect old password"}
-	errBadToken       = problem{status: http.StatusUnauthorized, detail: "Could not validate credentials"}
-	errForbidden      = problem{status: http.StatusForbidden, detail: "Insufficient permissions"}
-	errMustChange     = problem{status: http.StatusForbidden, detail: "Password change required before accessing this resource"}
-	errNotDeveloper   = problem{status: http.StatusForbidden, detail: "Developer mode is not enabled"}
-	errDeleteSelf     = problem{status: http.StatusForbidden, detail: "You cannot delete your own account"}
-	errDemoteSelf     = problem{status: http.StatusForbidden, detail: "You cannot change your own role"}
-	errNoAttacker     = problem{status: http.StatusNotFound, detail: "Attacker not found"}
-	errNoUser         = problem{status: http.StatusNotFound, detail: "User not found"}
-	errNotFound       = problem{status: http.StatusNotFound, detail: "Not found"}
-	errMethod         = problem{status: http.StatusMethodNotAllowed, detail: "Method not allowed"}
-	errNameTaken      = problem{status: http.StatusConflict, detail: "Username already exists"}
-	errLastAdmin      = problem{status: http.StatusConflict, detail: "At least one administrator must remain"}
-	errBodyTooLarge   = problem{status: http.StatusRequestEntityTooLarge, detail: "Request body too large"}
-	errMediaType      = problem{status: http.StatusUnsupportedMediaType, detail: "Content type must be application/json"}
-	errTooManyLogins  = problem{status: http.StatusTooManyRequests, detail: "Too many failed logins, try again later"}
-	errOverloaded     = problem{status: http.StatusServiceUnavailable, detail: "The service is overloaded, try again later", retryAfter: time.Second}
-	errStopping       = problem{status: http.StatusServiceUnavailable, detail: "The service is shutting down", retryAfter: 5 * time.Second}
-	errTooManyStreams = problem{status: http.StatusServiceUnavailable, detail: "Too many open streams, try again later", retryAfter: 5 * time.Second}
-	errNotReady       = problem{status: http.StatusServiceUnavailable, detail: "The service is not ready", retryAfter: time.Second}
-	errInternal       = problem{status: http.StatusInternalServerError, detail: "An internal error occurred"}
+	errBadLogin        = problem{status: http.StatusUnauthorized, detail: "Incorrect username or password"}
+	errBadOldPassword  = problem{status: http.StatusUnauthorized, detail: "Incorrect old password"}
+	errUnauthenticated = problem{status: http.StatusUnauthorized, detail: "Not authenticated"}
+	errBadToken        = problem{status: http.StatusUnauthorized, detail: "Could not validate credentials"}
+	errForbidden       = problem{status: http.StatusForbidden, detail: "Insufficient permissions"}
+	errMustChange      = problem{status: http.StatusForbidden, detail: "Password change required before accessing this resource"}
+	errNotDeveloper    = problem{status: http.StatusForbidden, detail: "Developer mode is not enabled"}
+	errDeleteSelf      = problem{status: http.StatusForbidden, detail: "You cannot delete your own account"}
+	errDemoteSelf      = problem{status: http.StatusForbidden, detail: "You cannot change your own role"}
+	errNoAttacker      = problem{status: http.StatusNotFound, detail: "Attacker not found"}
+	errNoUser          = problem{status: http.StatusNotFound, detail: "User not found"}
+	errNotFound        = problem{status: http.StatusNotFound, detail: "Not found"}
+	errMethod          = problem{status: http.StatusMethodNotAllowed, detail: "Method not allowed"}
+	errNameTaken       = problem{status: http.StatusConflict, detail: "Username already exists"}
+	errLastAdmin       = problem{status: http.StatusConflict, detail: "At least one administrator must remain"}
+	errBodyTooLarge    = problem{status: http.StatusRequestEntityTooLarge, detail: "Request body too large"}
+	errMediaType       = problem{status: http.StatusUnsupportedMediaType, detail: "Content type must be application/json"}
+	errTooManyLogins   = problem{status: http.StatusTooManyRequests, detail: "Too many failed logins, try again later"}
+	errOverloaded      = problem{status: http.StatusServiceUnavailable, detail: "The service is overloaded, try again later", retryAfter: time.Second}
+	errStopping        = problem{status: http.StatusServiceUnavailable, detail: "The service is shutting down", retryAfter: 5 * time.Second}
+	errTooManyStreams  = problem{status: http.StatusServiceUnavailable, detail: "Too many open streams", retryAfter: 5 * time.Second}
+	errNotReady        = problem{status: http.StatusServiceUnavailable, detail: "The service is not ready", retryAfter: time.Second}
+	errInternal        = problem{status: http.StatusInternalServerError, detail: "An internal error occurred"}
 )
 
 // Sentences returns every sentence of the catalogue, in ascending order: what
 // the detail of a problem can be, beside the sentences on a request's violations.
 func Sentences() []string {
 	all := []problem{
-		errBadLogin, errBadOldPassword, errBadToken, errForbidden, errMustChange,
+		errBadLogin, errBadOldPassword, errUnauthenticated, errBadToken, errForbidden, errMustChange,
 		errNotDeveloper, errDeleteSelf, errDemoteSelf, errNoAttacker, errNoUser, errNotFound, errMethod,
 		errNameTaken, errLastAdmin, errBodyTooLarge, errMediaType, errTooManyLogins, errOverloaded,
 		errStopping, errTooManyStreams, errNotReady, errInternal,

@@ -196,7 +196,7 @@ func readParams(op *contract.Operation, r *http.Request) (contract.Params, error
 		var err error
 		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 			return contract.Params{}, &contract.Violations{Status: http.StatusUnprocessableEntity, List: []contract.Violation{{
-				In: contract.InQuery, Keyword: contract.KeywordEncoding, Detail: "The query string is not well-formed",
+				In: contract.InQuery, Keyword: contract.KeywordEncoding, Detail: "The query string must be well-formed",
 			}}}
 		}
 	}

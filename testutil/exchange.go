@@ -291,6 +291,7 @@ func (x *exchange) checkUnknownMethod(path *specPath) {
 	for method := range strings.SplitSeq(x.resp.Header.Get("Allow"), ",") {
 		allowed[strings.TrimSpace(method)] = true
 	}
+	delete(allowed, "")
 	for method := range path.ops {
 		if !allowed[method] {
 			x.fail("Allow lacks %s", method)
