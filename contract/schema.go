@@ -302,9 +302,11 @@ const maxNameInDetail = 64
 
 // child is a place inside an object or array, as a JSON pointer.
 func (p place) child(name string) place {
-	if utf8.RuneCountInString(name) > maxNameInDetail {
+	if len(name) > maxNameInDetail && utf8.RuneCountInString(name) > maxNameInDetail {
 		name = string([]rune(name)[:maxNameInDetail]) + "…"
 	}
-	name = strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	if strings.ContainsAny(name, "~/") {
+		name = strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+	}
 	return place{p.in, p.name + "/" + name}
 }
