@@ -93,7 +93,8 @@ func (c *committer) loop(ctx context.Context) error {
 		if err != nil {
 			// Only a stop ends the retries. The readers stop too; take what they still
 			// send, so that none of them waits for ever.
-			for range c.in.chunks { //nolint:revive // drained on purpose
+			for range c.in.chunks {
+				continue
 			}
 			return err
 		}
@@ -179,7 +180,7 @@ func (c *committer) commit(ctx context.Context) error {
 			return nil
 		}
 		tried = true
-		return c.in.opt.Sink.Commit(ctx, &b) //nolint:wrapcheck // wrapped below
+		return c.in.opt.Sink.Commit(ctx, &b)
 	})
 	if err != nil {
 		return fmt.Errorf("ingest: %d events that were read could not be stored; they will be read again: %w", len(b.Events), err)
@@ -250,7 +251,7 @@ func (in *Ingester) retry(ctx context.Context, op func(context.Context) error) e
 	if err == nil {
 		in.status.all(func(s *Status) { s.SinkError = "" })
 	}
-	return err //nolint:wrapcheck // the caller says what it was about
+	return err
 }
 
 func (in *Ingester) noteRetry(err error, next time.Duration) {

@@ -52,7 +52,9 @@ func parseDecnet(line []byte) (Record, error) {
 	e.Decky = d.name("decky", d.wire.host, unknownName)
 	e.Service = d.name("service", d.wire.app, unknownName)
 	e.EventType = d.name("event_type", d.wire.msgID, nilEvent)
-	e.Msg = d.optional("msg")
+	if e.Msg = d.optional("msg"); e.Msg == "" {
+		e.Msg = strings.TrimLeft(d.wire.msg, " ")
+	}
 	e.TraceID, e.SpanID = d.trace()
 	e.AttackerIP = d.attacker(e.Service)
 	e.Fields = d.fields.normal()

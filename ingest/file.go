@@ -43,18 +43,18 @@ func openFile(path string) (*file, error) {
 	// Looking first: opening a named pipe would block for ever.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // has the path
+		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w", path, errNotRegular)
 	}
-	f, err := os.Open(path) //nolint:gosec // the operator's own choice
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // has the path
+		return nil, err
 	}
 	if info, err = f.Stat(); err != nil {
 		_ = f.Close()
-		return nil, err //nolint:wrapcheck // has the path
+		return nil, err
 	}
 	c := &file{path: path, f: f, info: info, id: identify(info)}
 	if isGzip(path) {
@@ -75,7 +75,7 @@ func (c *file) size() (int64, error) {
 	}
 	info, err := c.f.Stat()
 	if err != nil {
-		return 0, err //nolint:wrapcheck // has the path
+		return 0, err
 	}
 	return info.Size(), nil
 }
@@ -84,7 +84,7 @@ func (c *file) size() (int64, error) {
 // bytes. In a .gz an offset before the last one begins again.
 func (c *file) readAt(p []byte, offset int64) (int, error) {
 	if c.gz == nil {
-		return c.f.ReadAt(p, offset) //nolint:wrapcheck // has the path
+		return c.f.ReadAt(p, offset)
 	}
 	if offset < c.at {
 		if err := c.rewind(); err != nil {
@@ -109,14 +109,14 @@ func (c *file) readAt(p []byte, offset int64) (int, error) {
 
 func (c *file) gzipError(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
-		return err //nolint:wrapcheck // io.EOF must stay itself
+		return err
 	}
 	return fmt.Errorf("%s: %w", c.path, err)
 }
 
 func (c *file) rewind() error {
 	if _, err := c.f.Seek(0, io.SeekStart); err != nil {
-		return err //nolint:wrapcheck // has the path
+		return err
 	}
 	c.at = 0
 	return c.gzipError(c.gz.Reset(c.f))

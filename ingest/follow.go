@@ -102,7 +102,7 @@ func (r *reader) isRotated() (rotated bool, note string, err error) {
 	case notThere(err):
 		return false, "The file was renamed or deleted; waiting for a new one.", nil
 	case err != nil:
-		return false, "", err //nolint:wrapcheck // has the path
+		return false, "", err
 	}
 	return !os.SameFile(info, r.file.info) && info.Size() > 0, "", nil
 }

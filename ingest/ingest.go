@@ -85,7 +85,7 @@ type Options struct {
 	NoJitter           bool
 	// Now is the wall clock (time.Now).
 	Now func() time.Time
-	// Log gets what an operator should know (slog.Default).
+	// Log gets what an operator should know; without it nobody is told.
 	Log *slog.Logger
 }
 
@@ -140,7 +140,7 @@ func (o *Options) setDefaults() {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
-		o.Log = slog.Default()
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 }
 
@@ -181,7 +181,7 @@ func (in *Ingester) run(ctx context.Context) error {
 	})
 	_ = readers.Wait() // readers report to the status
 	close(in.chunks)
-	return committers.Wait() //nolint:wrapcheck // ours
+	return committers.Wait()
 }
 
 // load asks the sink where the last run ended, until it answers.

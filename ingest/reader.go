@@ -343,7 +343,7 @@ func (r *reader) send(ctx context.Context) error {
 	select {
 	case r.in.chunks <- c:
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // only says stop
+		return ctx.Err()
 	}
 	r.in.files.update(c.pos)
 	return nil
