@@ -103,7 +103,7 @@ func (s *Stream) Until(kind string) Message {
 		if m.Type == kind {
 			return m
 		}
-		require.NotEqual(t, "error", m.Type, m.Message)
+		require.NotEqual(t, "error", m.Type, "the stream ended abnormally: %s", m.Message)
 	}
 }
 

@@ -2,6 +2,7 @@ package testutil
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -42,8 +43,10 @@ type World struct {
 	t        testing.TB
 	serving  *serving
 	template *template
-	tokens   *auth.Tokens
-	seeded   int
+	// goroutines finds those that the test began and that outlive it.
+	goroutines *goroutines
+	tokens     *auth.Tokens
+	seeded     int
 }
 
 // Option makes a world differ from the usual one.
@@ -56,6 +59,7 @@ type settings struct {
 	tcp      bool
 	readers  int
 	behavior func(*api.Options)
+	broken   func(w http.ResponseWriter, r *http.Request) bool
 }
 
 // Developer switches the developer mode on.
@@ -77,6 +81,12 @@ func With(change func(o *api.Options)) Option {
 	return func(s *settings) { s.behavior = change }
 }
 
+// Broken puts a defect before the server: where it returns true it has answered
+// instead. It is for tests of the checks themselves.
+func Broken(answer func(w http.ResponseWriter, r *http.Request) bool) Option {
+	return func(s *settings) { s.broken = answer }
+}
+
 // New makes a world and ends it when the test ends, which fails if something
 // was left open.
 func New(t testing.TB, opts ...Option) *World {
@@ -91,6 +101,7 @@ func New(t testing.TB, opts ...Option) *World {
 		t: t, template: shared, Clock: &Clock{t: epoch(), wall: set.wall},
 		StatePath: filepath.Join(t.TempDir(), "decnet-state.json"), Secret: []byte(auth.NewSecret()),
 	}
+	w.goroutines = watchGoroutines()
 	w.Fleet = fleet.NewStateFile(w.StatePath)
 	w.Store, err = shared.clone(t.Context(), w, set.disk)
 	require.NoError(t, err, "clone the template")
@@ -99,7 +110,15 @@ func New(t testing.TB, opts ...Option) *World {
 	require.NoError(t, err)
 	w.Server = w.build(set)
 	w.Server.Reset()
-	w.serving = serve(t, w.Server, set.tcp)
+	var handler http.Handler = w.Server
+	if set.broken != nil {
+		handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if !set.broken(rw, r) {
+				w.Server.ServeHTTP(rw, r)
+			}
+		})
+	}
+	w.serving = serve(t, handler, set.tcp)
 	t.Cleanup(w.close)
 	w.Admin = w.As(shared.admin)
 	w.Viewer = w.As(shared.viewer)
@@ -166,9 +185,9 @@ func (w *World) close() {
 	if err := w.Store.Close(); err != nil {
 		w.t.Errorf("close the database: %v", err)
 	}
-	if write, read := w.Store.PoolStats(); write.OpenConnections+read.OpenConnections > 0 {
-		w.t.Errorf("leaked: %d database connections are still in use: rows or a transaction were not closed",
-			write.OpenConnections+read.OpenConnections)
+	write, read := w.Store.PoolStats()
+	if err := errors.Join(unused(write, read), w.goroutines.gone()); err != nil {
+		w.t.Errorf("leaked: %v", err)
 	}
 }
 

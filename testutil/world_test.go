@@ -21,7 +21,6 @@ func TestWorld_Smoke(t *testing.T) {
 	w.Login("admin", testutil.Password)
 }
 
-
 // BenchmarkWorld is what a test pays for its world: made, one write, one read
 // over HTTP, and ended.
 func BenchmarkWorld(b *testing.B) {
