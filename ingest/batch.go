@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -238,20 +239,23 @@ func (in *Ingester) retry(ctx context.Context, op func(context.Context) error) e
 	if in.opt.NoJitter {
 		pause.RandomizationFactor = 0
 	}
+	var last error
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		if err := ctx.Err(); err != nil {
-			return struct{}{}, backoff.Permanent(err)
+		if ctx.Err() != nil {
+			return struct{}{}, backoff.Permanent(ctx.Err())
 		}
-		err := op(ctx)
-		if err != nil && ctx.Err() != nil {
-			return struct{}{}, backoff.Permanent(err)
+		if err := op(ctx); err != nil {
+			last = err
+			return struct{}{}, err
 		}
-		return struct{}{}, err
+		return struct{}{}, nil
 	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(0), backoff.WithNotify(in.noteRetry))
 	if err == nil {
 		in.status.all(func(s *Status) { s.SinkError = "" })
+		return nil
 	}
-	return err
+	// ctx is done, which is never the reason that helps an operator.
+	return errors.Join(last, ctx.Err())
 }
 
 func (in *Ingester) noteRetry(err error, next time.Duration) {
