@@ -161,7 +161,7 @@ func hexUnit(b []byte) uint64 {
 func parseValue(dec *json.Decoder, at place, f *findings) (any, error) {
 	token, err := dec.Token()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // never shown: the text was checked before
+		return nil, err
 	}
 	switch token {
 	case json.Delim('{'):
@@ -177,7 +177,7 @@ func parseObject(dec *json.Decoder, at place, f *findings) (any, error) {
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // as above
+			return nil, err
 		}
 		name, ok := token.(string)
 		if !ok {
@@ -193,7 +193,7 @@ func parseObject(dec *json.Decoder, at place, f *findings) (any, error) {
 		object[name] = value
 	}
 	_, err := dec.Token() // the closing brace
-	return object, err    //nolint:wrapcheck // as above
+	return object, err
 }
 
 func parseArray(dec *json.Decoder, at place, f *findings) (any, error) {
@@ -206,5 +206,5 @@ func parseArray(dec *json.Decoder, at place, f *findings) (any, error) {
 		array = append(array, value)
 	}
 	_, err := dec.Token() // the closing bracket
-	return array, err     //nolint:wrapcheck // as above
+	return array, err
 }

@@ -146,7 +146,7 @@ func TestBody_FormBeatsBounds(t *testing.T) {
 	err := op.Body("application/json", []byte(`{"username":"`+strings.Repeat("n", 65)+`","password":"short"}`), &newUser{})
 	require.ErrorAs(t, err, &v)
 	assert.Equal(t, 400, v.Status, "one too long, one too short")
-	assert.EqualError(t, err, "password must have at least 8 characters; username must have at most 64 characters")
+	require.EqualError(t, err, "password must have at least 8 characters; username must have at most 64 characters")
 
 	err = op.Body("application/json", []byte(`{"username":"`+strings.Repeat("n", 65)+`","password":"`+strings.Repeat("p", 73)+`"}`), &newUser{})
 	require.ErrorAs(t, err, &v)

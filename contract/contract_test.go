@@ -1,6 +1,9 @@
 package contract_test
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -169,23 +172,30 @@ func TestContract_IsSafeForConcurrentUse(t *testing.T) {
 	require.True(t, ok)
 	users, ok := c.Operation("POST", "/api/v1/config/users")
 	require.True(t, ok)
+	faults := make([]error, 16)
 	var group sync.WaitGroup
-	for i := range 16 {
-		group.Go(func() {
-			p, err := logs.Params(map[string][]string{"limit": {"7"}}, nil)
-			assert.NoError(t, err)
-			assert.Equal(t, 7, p.Int("limit"))
-			p, err = logs.Params(nil, nil)
-			assert.NoError(t, err)
-			assert.Equal(t, 50, p.Int("limit"), "a default was overwritten")
-			var into struct{ Username string }
-			name := strings.Repeat("n", i+1)
-			err = users.Body("application/json", []byte(`{"username":"`+name+`","password":"long enough"}`), &into)
-			assert.NoError(t, err)
-			assert.Equal(t, name, into.Username)
-			_, err = contract.Page(c)
-			assert.NoError(t, err)
-		})
+	for i := range faults {
+		group.Go(func() { faults[i] = useConcurrently(c, logs, users, strings.Repeat("n", i+1)) })
 	}
 	group.Wait()
+	require.NoError(t, errors.Join(faults...))
+}
+
+// useConcurrently returns what went wrong, since a goroutine must not end a test.
+func useConcurrently(c *contract.Contract, logs, users *contract.Operation, name string) error {
+	given, err := logs.Params(map[string][]string{"limit": {"7"}}, nil)
+	if err != nil || given.Int("limit") != 7 {
+		return fmt.Errorf("a given limit: %w", cmp.Or(err, errors.New("is lost")))
+	}
+	defaults, err := logs.Params(nil, nil)
+	if err != nil || defaults.Int("limit") != 50 {
+		return fmt.Errorf("the default limit: %w", cmp.Or(err, errors.New("was overwritten")))
+	}
+	var into struct{ Username string }
+	err = users.Body("application/json", []byte(`{"username":"`+name+`","password":"long enough"}`), &into)
+	if err != nil || into.Username != name {
+		return fmt.Errorf("a body: %w", cmp.Or(err, errors.New("is another's")))
+	}
+	_, err = contract.Page(c)
+	return err
 }

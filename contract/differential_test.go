@@ -33,7 +33,7 @@ func TestBody_AgreesWithKinOpenAPI(t *testing.T) {
 			t.Run(op.ID, func(t *testing.T) {
 				t.Parallel()
 				_, spec := raw(c, op)
-				bent := bender{rand: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // the cases must be the same in every run
+				bent := bender{rand: rand.New(rand.NewPCG(1, 2))}
 				media := spec.RequestBody.Value.Content["application/json"]
 				verdicts := map[bool]int{}
 				for range 3000 {
@@ -104,9 +104,7 @@ func (b *bender) bend(v any, s *openapi3.Schema) any {
 // anything is a value at, near or far from what the schema allows.
 func (b *bender) anything(s *openapi3.Schema) any {
 	texts := []any{"", "a", "é", "7d", "1234567", "12345678", "2026-04-17T19:30:11Z", strings.Repeat("ü", 64), strings.Repeat("x", 65), strings.Repeat("😀", 72), strings.Repeat("y", 73), "a\x1bb", "\x00"}
-	for _, e := range s.Enum {
-		texts = append(texts, e)
-	}
+	texts = append(texts, s.Enum...)
 	others := []any{
 		nil, true, false, 0.0, 1.0, -1.0, 0.5, 499.0, 500.0, 501.0, 1000.0, 1001.0, 1e15, 1e300, -1e300, []any{}, []any{"a"}, []any{"a", ""},
 		[]any{"a", "b", "c"}, []any{1.0}, map[string]any{}, map[string]any{"at": "2026-04-17T19:30:11Z"}, map[string]any{"at": "never"}, map[string]any{"x": []any{nil}},

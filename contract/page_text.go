@@ -124,7 +124,7 @@ func bounds(s *openapi3.Schema) string {
 	case s.MinLength > 0 && s.MaxLength != nil:
 		fmt.Fprintf(&b, ", %d to %d characters", s.MinLength, *s.MaxLength)
 	case s.MinLength > 0:
-		fmt.Fprintf(&b, ", at least %s", characters(int(s.MinLength))) //nolint:gosec // a small number of our own document
+		fmt.Fprintf(&b, ", at least %s", characters(int(s.MinLength)))
 	case s.MaxLength != nil:
 		fmt.Fprintf(&b, ", at most %d characters", *s.MaxLength)
 	}

@@ -81,7 +81,7 @@ func compileParam(p *openapi3.Parameter) (*param, value, error) {
 	case int64:
 		def.n = int(d)
 	case uint64:
-		def.n = int(d) //nolint:gosec // a small number of our own document
+		def.n = int(d)
 	default:
 		return nil, value{}, fmt.Errorf("parameter %s: default of type %T is not supported", p.Name, d)
 	}

@@ -50,12 +50,12 @@ func compileSchema(s *openapi3.Schema) (*schema, error) {
 		return nil, errors.New("a request schema needs exactly one type")
 	}
 	c.kind = types[0]
-	c.minLen, c.minItems = int(s.MinLength), int(s.MinItems) //nolint:gosec // small numbers of our own document
+	c.minLen, c.minItems = int(s.MinLength), int(s.MinItems)
 	if s.MaxLength != nil {
-		c.maxLen = int(*s.MaxLength) //nolint:gosec // as above
+		c.maxLen = int(*s.MaxLength)
 	}
 	if s.MaxItems != nil {
-		c.maxItems = int(*s.MaxItems) //nolint:gosec // as above
+		c.maxItems = int(*s.MaxItems)
 	}
 	for _, compile := range []func(*openapi3.Schema) error{c.compileString, c.compileNested} {
 		if err := compile(s); err != nil {
