@@ -32,7 +32,7 @@ func (w *batchWriter) attacker(ip string) (*attackerInBatch, error) {
 	if a, ok := w.touched.byIP[ip]; ok {
 		return a, nil
 	}
-	key, err := uuid.Parse(repo.AttackerUUID(ip))
+	key, err := attackerKey(ip)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +60,9 @@ func (w *batchWriter) attacker(ip string) (*attackerInBatch, error) {
 	w.touched.order = append(w.touched.order, a)
 	return a, nil
 }
+
+// attackerKey is the stored form of [repo.AttackerUUID].
+func attackerKey(ip string) (uuid.UUID, error) { return uuid.Parse(repo.AttackerUUID(ip)) }
 
 func (w *batchWriter) writeAttackers() error {
 	for _, a := range w.touched.order {

@@ -147,10 +147,10 @@ func (h *histogram) fromRows(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 		return err
 	}
 	var c conditions
-	if err := c.addExpr(f.Search, byTime); err != nil {
+	if err := c.addExpr(f.Search, known.access); err != nil {
 		return err
 	}
-	c.addSpan(known.span, byTime)
+	c.addSpan(known.span, known.access)
 	return h.addRows(ctx, tx, h.interval, "SELECT time / ? AS bucket, count(*) FROM logs"+c.where()+
 		" GROUP BY bucket ORDER BY bucket", append([]any{h.interval}, c.args...)...)
 }

@@ -54,10 +54,10 @@ func scanLog(scan func(...any) error) (l repo.Log, err error) {
 // pageOfLogs is the query of a page, newest first.
 func pageOfLogs(q repo.LogQuery, n narrowed) (string, []any, error) {
 	var c conditions
-	if err := c.addExpr(q.Search, byTime); err != nil {
+	if err := c.addExpr(q.Search, n.access); err != nil {
 		return "", nil, err
 	}
-	c.addSpan(n.span, byTime)
+	c.addSpan(n.span, n.access)
 	limit := int64(q.Limit)
 	if n.exact {
 		// Nothing lies behind the last row: SQLite need not look for it.
@@ -98,10 +98,10 @@ func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err
 func logsAfter(after int64, f repo.LogFilter, limit int) (string, []any, error) {
 	var c conditions
 	c.add("id > ?", after)
-	if err := c.addExpr(f.Search, byID); err != nil {
+	if err := c.addExpr(f.Search, access{byID: true}); err != nil {
 		return "", nil, err
 	}
-	c.addSpan(spanOf(f), byID)
+	c.addSpan(spanOf(f), access{byID: true})
 	return selectLogs + c.where() + " ORDER BY id LIMIT ?", append(c.args, limit), nil
 }
 
@@ -147,10 +147,10 @@ func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err e
 			return nil
 		}
 		var c conditions
-		if err := c.addExpr(f.Search, byTime); err != nil {
+		if err := c.addExpr(f.Search, known.access); err != nil {
 			return err
 		}
-		c.addSpan(known.span, byTime)
+		c.addSpan(known.span, known.access)
 		return tx.QueryRowContext(ctx, "SELECT count(*) FROM logs"+c.where(), c.args...).Scan(&n)
 	})
 	if err != nil {

@@ -32,8 +32,8 @@ func (w *batchWriter) writeRollups() error {
 	return nil
 }
 
-// facetKey is a column of the search language, without the attacker's, which
-// has an index, and a value in it.
+// facetKey is a column of the search language and a value in it. Attackers have
+// no facets: there is no bound on their number, and they have profiles.
 type facetKey struct {
 	kind  repo.Column
 	value string

@@ -31,16 +31,16 @@ func (c *conditions) where() string {
 	return " WHERE " + strings.Join(c.parts, " AND ")
 }
 
-// access says which index a query should walk.
-type access int
-
-const (
-	// byTime leaves the choice between the time index and the attacker's.
-	byTime access = iota
-	// byID keeps the planner off both, so that rows come in the order of ids
-	// without being sorted. A unary plus does that.
-	byID
-)
+// access says which index of logs a query walks. SQLite would choose one without
+// knowing the data; a unary plus keeps it off the others, so that rows come in
+// the wanted order without being sorted.
+type access struct {
+	// byID means none of them: the rows come in the order of their ids.
+	byID bool
+	// driver is the equality whose index is walked; its zero value means the time
+	// index.
+	driver repo.Equals
+}
 
 // addExpr compiles a search expression. It agrees with Match of package repo
 // because Contains and FieldEquals run that very code; see newDriver.
@@ -59,7 +59,7 @@ func (c *conditions) addExpr(e repo.Expr, how access) error {
 			c.add("0") // Match holds for no row.
 			return nil
 		}
-		if how == byID {
+		if how.byID || how.driver != e {
 			column = "+" + column
 		}
 		c.add(column+" = ?", e.Value)
@@ -118,42 +118,66 @@ func spanOf(f repo.LogFilter) span {
 	return s
 }
 
-// narrowed is what the facets tell about a filter before any row is read.
+// narrowed is what is known of a filter before any row is read.
 type narrowed struct {
 	span
+	access
 	// exact says that count is the number of rows which the filter chooses.
 	exact bool
 	count int64
 }
 
 // narrow cuts the times of a filter to those in which its deckies, services and
-// event types were seen. Without it, a page of a rare service would walk the
-// time index to its end.
+// event types were seen, and finds the rarest of its equalities.
 func narrow(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (narrowed, error) {
 	n := narrowed{span: spanOf(f)}
-	if n.empty() {
-		return narrowed{span: n.span, exact: true}, nil
-	}
-	parts := flatten(nil, f.Search)
-	for _, e := range parts {
-		if e.Column == repo.ColumnAttacker {
-			continue
+	rarest := int64(math.MaxInt64)
+	for _, e := range flatten(nil, f.Search) {
+		if n.empty() {
+			break
 		}
-		var found facet
-		err := tx.QueryRowContext(ctx, "SELECT count, first_time, last_time FROM facets WHERE kind = ? AND value = ?",
-			string(e.Column), e.Value).Scan(&found.count, &found.first, &found.last)
+		found, err := facetOf(ctx, tx, e)
 		if errors.Is(err, sql.ErrNoRows) {
-			return narrowed{span: span{1, 0}, exact: true}, nil
+			n.span = span{1, 0}
+			break
 		}
 		if err != nil {
 			return n, err
 		}
-		if _, alone := f.Search.(repo.Equals); alone && f.Start.IsZero() && f.End.IsZero() {
-			n.exact, n.count = true, found.count
-		}
 		n.span = n.cut(span{found.first, found.last})
+		if found.count < rarest {
+			rarest, n.driver = found.count, e
+		}
+	}
+	if n.empty() {
+		return narrowed{span: n.span, exact: true}, nil
+	}
+	if e, alone := f.Search.(repo.Equals); alone && e.Column != repo.ColumnAttacker && f.Start.IsZero() && f.End.IsZero() {
+		n.exact, n.count = true, rarest
 	}
 	return n, nil
+}
+
+// facetOf returns what is known of a value, or [sql.ErrNoRows] where no event
+// has it. Of an attacker only the count is used, and only to compare: a profile
+// need not be as exact as a counter.
+func facetOf(ctx context.Context, tx *sql.Tx, e repo.Equals) (f facet, err error) {
+	if e.Column == repo.ColumnAttacker {
+		f.last = math.MaxInt64
+		if e.Value == repo.UnknownAttacker {
+			f.count = math.MaxInt64 - 1
+			return f, nil
+		}
+		key, err := attackerKey(e.Value)
+		if err != nil {
+			return f, err
+		}
+		err = tx.QueryRowContext(ctx, "SELECT event_count FROM attackers WHERE uuid = ?", key[:]).Scan(&f.count)
+		return f, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT count, first_time, last_time FROM facets WHERE kind = ? AND value = ?",
+		string(e.Column), e.Value).Scan(&f.count, &f.first, &f.last)
+	return f, err
 }
 
 // flatten collects the equalities that must all hold.
@@ -172,7 +196,7 @@ func flatten(list []repo.Equals, e repo.Expr) []repo.Equals {
 // addSpan bounds the time, where it is not unbounded anyway.
 func (c *conditions) addSpan(s span, how access) {
 	column := "time"
-	if how == byID {
+	if how.byID {
 		column = "+time"
 	}
 	if s.first > 0 {

@@ -25,9 +25,12 @@ CREATE TABLE logs (
 ) STRICT;
 CREATE INDEX logs_time ON logs (time);
 CREATE INDEX logs_attacker ON logs (attacker_ip, time);
+CREATE INDEX logs_service ON logs (service, time);
+CREATE INDEX logs_decky ON logs (decky, time);
+CREATE INDEX logs_event ON logs (event_type, time);
 
 -- How many events there are of each decky, service and event type, and between
--- which times.
+-- which times: it answers counts, and says which index a search should walk.
 CREATE TABLE facets (
     kind       TEXT NOT NULL,
     value      TEXT NOT NULL,

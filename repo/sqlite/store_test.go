@@ -1,0 +1,470 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/api"
+	"decnet/repo"
+	"decnet/repo/sqlite"
+)
+
+var _ api.Store = (*sqlite.Store)(nil)
+
+func open(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+// rawSQL changes a database behind the engine's back.
+func rawSQL(t *testing.T, path string, queries ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	for _, q := range queries {
+		_, err := db.ExecContext(t.Context(), q)
+		require.NoError(t, err)
+	}
+}
+
+func someEvents(n int) *repo.Batch {
+	b := &repo.Batch{}
+	for i := range n {
+		b.Events = append(b.Events, repo.Event{
+			Log: repo.Log{
+				Time: time.Date(2026, 4, 17, 0, 0, i, 0, time.UTC), Decky: "d", Service: "ssh", EventType: "e",
+				AttackerIP: fmt.Sprintf("192.0.2.%d", i%250), RawLine: strings.Repeat("x", 500), Fields: "{}",
+			},
+			Command: "id",
+		})
+	}
+	return b
+}
+
+func TestOpen_OddPaths(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"plain.db", "a b.db", "q?x=1.db", "h#1.db", "p%41.db", "a&b=c.db", "ünï.db", "semi;colon.db", "quote'\".db", "file:x.db"} {
+		path := filepath.Join(dir, name)
+		s := open(t, path)
+		require.NoError(t, s.SetState(t.Context(), "name", name))
+		require.NoError(t, s.Close())
+		info, err := os.Stat(path)
+		require.NoError(t, err, name)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "it holds password hashes")
+		v, err := open(t, path).State(t.Context(), "name")
+		require.NoError(t, err)
+		assert.Equal(t, name, v, "each path is a database of its own")
+	}
+}
+
+func TestOpen_Fails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	notADatabase := filepath.Join(dir, "text.db")
+	require.NoError(t, os.WriteFile(notADatabase, []byte(strings.Repeat("not a database ", 100)), 0o600))
+	for name, path := range map[string]string{
+		"empty": "", "NUL": filepath.Join(dir, "a\x00b"), "no directory": filepath.Join(dir, "none", "x.db"), "a directory": dir, "text": notADatabase,
+	} {
+		s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+		require.Error(t, err, name)
+		assert.Nil(t, s, name)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "x.db")})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestOpen_KeepsEverything(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	b := someEvents(100)
+	b.Positions = []repo.Position{{Source: "a", Offset: 7}}
+	require.NoError(t, s.Commit(t.Context(), b))
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close(), "closing again is harmless")
+	_, err := s.Stats(t.Context())
+	require.Error(t, err)
+	assert.NoFileExists(t, path+"-wal", "the log was moved into the database")
+
+	s = open(t, path)
+	logs, err := s.Logs(t.Context(), repo.LogQuery{Limit: 1000})
+	require.NoError(t, err)
+	require.Len(t, logs, 100)
+	assert.Equal(t, b.Events[99].Log, logs[0])
+	positions, err := s.Positions(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, positions, 1)
+	next := someEvents(1)
+	require.NoError(t, s.Commit(t.Context(), next))
+	assert.Equal(t, int64(101), next.Events[0].ID)
+	a, err := s.Attacker(t.Context(), repo.AttackerUUID("192.0.2.0"))
+	require.NoError(t, err)
+	assert.Equal(t, int64(2), a.EventCount, "a profile goes on after a restart")
+}
+
+// TestOpen_NewerSchema must not touch a database that a newer program will use
+// again.
+func TestOpen_NewerSchema(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	require.NoError(t, s.SetState(t.Context(), "k", "v"))
+	require.NoError(t, s.Close())
+	rawSQL(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, err = sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	require.ErrorIs(t, err, repo.ErrNewerSchema)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, before, after)
+}
+
+// TestOpen_AtOnce starts two programs on a new database, as "decnet user add"
+// beside "decnet serve" would.
+func TestOpen_AtOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.db")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+			if assert.NoError(t, err) {
+				assert.NoError(t, s.Commit(t.Context(), someEvents(10)))
+				assert.NoError(t, s.Close())
+			}
+		})
+	}
+	wg.Wait()
+	st, err := open(t, path).Stats(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, repo.Stats{Logs: 40, Attackers: 10, ActiveDeckies: 1}, st)
+}
+
+// TestTwoStores write to one file in turn, as two processes would: each sees
+// what the other committed, and neither works on what it remembers.
+func TestTwoStores(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	one, two := open(t, path), open(t, path)
+	require.NoError(t, one.CreateUser(ctx, repo.User{UUID: "u", Username: "admin", Role: repo.RoleAdmin}))
+	require.NoError(t, two.SetPassword(ctx, "u", "new", true))
+	u, err := one.UserByName(ctx, "admin")
+	require.NoError(t, err)
+	assert.Equal(t, "new", u.PasswordHash)
+	assert.Equal(t, int64(1), u.TokenVersion)
+	for i := range 6 {
+		b := someEvents(1)
+		require.NoError(t, []*sqlite.Store{one, two}[i%2].Commit(ctx, b))
+		assert.Equal(t, int64(i+1), b.Events[0].ID)
+	}
+	for _, s := range []*sqlite.Store{one, two} {
+		a, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.0"))
+		require.NoError(t, err)
+		assert.Equal(t, int64(6), a.EventCount)
+	}
+}
+
+// TestCommit_FailsMidway makes the database itself refuse one row in the middle.
+func TestCommit_FailsMidway(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	require.NoError(t, s.Commit(ctx, someEvents(5)))
+	rawSQL(t, path, `CREATE TRIGGER fail BEFORE INSERT ON commands WHEN new.text = 'boom' BEGIN SELECT RAISE(ABORT, 'planted'); END`)
+	b := someEvents(10)
+	b.Events[7].Command = "boom"
+	b.Positions = []repo.Position{{Source: "a"}}
+	require.ErrorContains(t, s.Commit(ctx, b), "planted")
+	assert.Zero(t, b.Events[0].ID)
+	st, err := s.Stats(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, repo.Stats{Logs: 5, Attackers: 5, ActiveDeckies: 1}, st)
+	positions, err := s.Positions(ctx)
+	require.NoError(t, err)
+	assert.Empty(t, positions)
+	b.Events[7].Command = "fine"
+	require.NoError(t, s.Commit(ctx, b), "the same batch can be tried again")
+	assert.Equal(t, int64(6), b.Events[0].ID)
+	a, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.0"))
+	require.NoError(t, err)
+	assert.Equal(t, int64(2), a.EventCount, "what the failed batch folded in is forgotten")
+}
+
+func TestCommit_BrokenState(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	require.NoError(t, s.Commit(ctx, someEvents(2)))
+	rawSQL(t, path, "UPDATE attackers SET state = x'ff00ff' WHERE ip = '192.0.2.1'")
+	require.ErrorContains(t, s.Commit(ctx, someEvents(2)), "192.0.2.1", "the operator learns which one")
+	_, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.1"))
+	require.Error(t, err)
+	_, err = s.Attackers(ctx, repo.AttackerQuery{Limit: 5})
+	require.Error(t, err)
+	a, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.0"))
+	require.NoError(t, err)
+	assert.Equal(t, int64(1), a.EventCount)
+}
+
+// TestFailing_SaysWhat drops a table under each read: every error is wrapped
+// with what was asked, and none is taken for an empty answer.
+func TestFailing_SaysWhat(t *testing.T) {
+	t.Parallel()
+	tp := template(t)
+	for _, tc := range []struct {
+		table, want string
+		call        func(ctx context.Context, s *sqlite.Store) error
+	}{
+		{"counters", "stats", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Stats(ctx); return err }},
+		{"counters", "ping", func(ctx context.Context, s *sqlite.Store) error { return s.Ping(ctx) }},
+		{"counters", "commit", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"counters", "count rejects", func(ctx context.Context, s *sqlite.Store) error { _, err := s.CountRejects(ctx); return err }},
+		{"logs", "list logs", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Logs(ctx, repo.LogQuery{Limit: 1})
+			return err
+		}},
+		{"logs", "list logs after 1", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.LogsAfter(ctx, 1, repo.LogFilter{}, 1)
+			return err
+		}},
+		{"facets", "list logs", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Logs(ctx, repo.LogQuery{LogFilter: repo.LogFilter{Search: repo.ParseSearch("service:ssh")}, Limit: 1})
+			return err
+		}},
+		{"facets", "histogram", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Histogram(ctx, repo.LogFilter{Search: repo.ParseSearch("service:ssh")}, time.Minute)
+			return err
+		}},
+		{"facets", "count logs", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.CountLogs(ctx, repo.LogFilter{Search: repo.ParseSearch("service:ssh")})
+			return err
+		}},
+		{"facets", "facets", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"facets", "purge", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Purge(ctx); return err }},
+		{"rollups", "histogram", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Histogram(ctx, repo.LogFilter{}, time.Minute)
+			return err
+		}},
+		{"rollups", "count logs", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.CountLogs(ctx, repo.LogFilter{Start: time.Unix(1, 0)})
+			return err
+		}},
+		{"rollups", "rollups", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"bounties", "list bounties", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Bounties(ctx, repo.BountyQuery{Limit: 1})
+			return err
+		}},
+		{"attackers", "list attackers", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Attackers(ctx, repo.AttackerQuery{Limit: 1})
+			return err
+		}},
+		{"attackers", "attacker", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.1"))
+			return err
+		}},
+		{"attackers", "event 0", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"attacker_services", "192.0.2.0", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"commands", "event 0", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"users", "list users", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Users(ctx); return err }},
+		{"users", "set role", func(ctx context.Context, s *sqlite.Store) error { return s.SetRole(ctx, "u", repo.RoleAdmin) }},
+		{"settings", `setting "k"`, func(ctx context.Context, s *sqlite.Store) error { _, err := s.State(ctx, "k"); return err }},
+		{"settings", `store the setting "k"`, func(ctx context.Context, s *sqlite.Store) error { return s.SetState(ctx, "k", "v") }},
+		{"positions", "list positions", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Positions(ctx); return err }},
+		{"positions", "positions", func(ctx context.Context, s *sqlite.Store) error {
+			return s.Commit(ctx, &repo.Batch{Positions: []repo.Position{{Source: "a"}}})
+		}},
+		{"sessions", "list sessions", func(ctx context.Context, s *sqlite.Store) error { _, err := s.OpenSessions(ctx); return err }},
+		{"sessions", "sessions", func(ctx context.Context, s *sqlite.Store) error {
+			return s.Commit(ctx, &repo.Batch{ClosedSessions: []string{"a"}})
+		}},
+		{"rejects", "list rejects", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Rejects(ctx, 0, 1); return err }},
+		{"rejects", "rejects", func(ctx context.Context, s *sqlite.Store) error {
+			return s.Commit(ctx, &repo.Batch{Rejects: []repo.Reject{{}}})
+		}},
+	} {
+		t.Run(tc.table+"/"+tc.want, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "x.db")
+			s := clone(t, tp, sqlite.Options{Path: path})
+			rawSQL(t, path, "DROP TABLE "+tc.table)
+			err := tc.call(t.Context(), s)
+			require.ErrorContains(t, err, "no such table: "+tc.table)
+			require.ErrorContains(t, err, tc.want)
+			require.NotErrorIs(t, err, repo.ErrNotFound)
+		})
+	}
+}
+
+// unknown is an expression that the engine has never heard of.
+type unknown struct{}
+
+func (unknown) Match(*repo.Log) bool { return true }
+func (unknown) String() string       { return "?" }
+
+func TestSearch_UnknownExpression(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := clone(t, template(t), sqlite.Options{})
+	f := repo.LogFilter{Search: repo.And{repo.Contains{Text: "x"}, unknown{}}}
+	_, err := s.Logs(ctx, repo.LogQuery{LogFilter: f, Limit: 1})
+	require.ErrorContains(t, err, "unknown expression", "better no answer than a wrong one")
+	_, err = s.CountLogs(ctx, f)
+	require.ErrorContains(t, err, "unknown expression")
+	_, err = s.LogsAfter(ctx, 0, f, 1)
+	require.ErrorContains(t, err, "unknown expression")
+	_, err = s.Histogram(ctx, f, time.Minute)
+	require.ErrorContains(t, err, "unknown expression")
+}
+
+func TestPurge_GivesSpaceBack(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	require.NoError(t, s.Commit(ctx, someEvents(5000)))
+	require.NoError(t, s.Close())
+	s = open(t, path)
+	full, err := s.Size(ctx)
+	require.NoError(t, err)
+	require.Greater(t, full, int64(3<<20))
+	_, err = s.Purge(ctx)
+	require.NoError(t, err)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Less(t, info.Size(), int64(1<<20))
+}
+
+// TestPurge_BesideReader keeps a reader's snapshot alive: the purge neither
+// waits for it nor fails.
+func TestPurge_BesideReader(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	require.NoError(t, s.Commit(ctx, someEvents(100)))
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	tx, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	count := func() (n int) {
+		require.NoError(t, tx.QueryRowContext(ctx, "SELECT count(*) FROM logs").Scan(&n))
+		return n
+	}
+	require.Equal(t, 100, count())
+	p, err := s.Purge(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, int64(100), p.Logs)
+	assert.Equal(t, 100, count(), "the reader still sees what it began with")
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, db.Close())
+}
+
+// TestWAL_IsBounded commits much more than the bound: the log must not grow with
+// it.
+func TestWAL_IsBounded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, CheckpointPages: 100})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	for range 40 {
+		require.NoError(t, s.Commit(t.Context(), someEvents(250)))
+	}
+	info, err := os.Stat(path + "-wal")
+	require.NoError(t, err)
+	size, err := s.Size(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, size, int64(8<<20))
+	assert.Less(t, info.Size(), int64(3<<20))
+}
+
+func TestPoolStats(t *testing.T) {
+	t.Parallel()
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "x.db"), Readers: 3})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	require.NoError(t, s.Ping(t.Context()))
+	write, read := s.PoolStats()
+	assert.Equal(t, 1, write.MaxOpenConnections)
+	assert.Equal(t, 3, read.MaxOpenConnections)
+	assert.Equal(t, 1, read.OpenConnections)
+}
+
+func TestTemplate_Clones(t *testing.T) {
+	t.Parallel()
+	tp, err := sqlite.NewTemplate(t.Context(), func(ctx context.Context, s *sqlite.Store) error {
+		return s.CreateUser(ctx, repo.User{UUID: "u", Username: "admin", Role: repo.RoleAdmin})
+	})
+	require.NoError(t, err)
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			ctx := t.Context()
+			var o sqlite.Options
+			if i%8 == 0 {
+				o.Path = filepath.Join(dir, fmt.Sprintf("%d.db", i))
+			}
+			s, err := tp.Clone(ctx, o)
+			if !assert.NoError(t, err) {
+				return
+			}
+			assert.NoError(t, s.SetState(ctx, "k", fmt.Sprint(i)))
+			assert.NoError(t, s.Commit(ctx, someEvents(i)))
+			v, err := s.State(ctx, "k")
+			assert.NoError(t, err)
+			assert.Equal(t, fmt.Sprint(i), v)
+			st, err := s.Stats(ctx)
+			assert.NoError(t, err)
+			assert.Equal(t, int64(i), st.Logs)
+			u, err := s.UserByName(ctx, "admin")
+			assert.NoError(t, err)
+			assert.Equal(t, "u", u.UUID)
+			size, err := s.Size(ctx)
+			assert.NoError(t, err)
+			assert.Positive(t, size)
+			assert.NoError(t, s.Close())
+		})
+	}
+	wg.Wait()
+	// A clone outlives its template.
+	s, err := tp.Clone(t.Context(), sqlite.Options{})
+	require.NoError(t, err)
+	require.NoError(t, tp.Close())
+	_, err = s.State(t.Context(), "k")
+	require.ErrorIs(t, err, repo.ErrNotFound, "no clone wrote to the template")
+	require.NoError(t, s.Close())
+	_, err = tp.Clone(t.Context(), sqlite.Options{})
+	require.Error(t, err)
+}
+
+func TestTemplate_Fails(t *testing.T) {
+	t.Parallel()
+	planted := errors.New("planted")
+	_, err := sqlite.NewTemplate(t.Context(), func(context.Context, *sqlite.Store) error { return planted })
+	require.ErrorIs(t, err, planted)
+	_, err = template(t).Clone(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "none", "x.db")})
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
