@@ -1,0 +1,88 @@
+package repo
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestFieldEquals_FastPath compares the scan with decoding, over objects as
+// [Log.Fields] promises them and over what nobody promised.
+func TestFieldEquals_FastPath(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 1))
+	values := []any{
+		1, 443, -0.5, true, nil, "", "443", "a\"b", `back\`, `\\`, "x,y}", "[", []any{}, []any{1, "]"}, map[string]any{}, map[string]any{"k": "v\"}"},
+		map[string]any{"port": 443}, "é\u2028<>&", "\x00",
+	}
+	keys := []string{"port", "k", "a_b", "x\"y", `z\`, "é", ""}
+	wanted := []string{
+		"443", "", "a\"b", `back\`, `\\`, "x,y}", "[", "[]", `[1,"]"]`, "{}", `{"k":"v\"}"}`, `{"port":443}`, "true", "null", "1", "-0.5", "é\u2028<>&", "\x00",
+	}
+	matches := 0
+	for range 3000 {
+		object := map[string]any{}
+		for range r.IntN(4) {
+			object[keys[r.IntN(len(keys))]] = values[r.IntN(len(values))]
+		}
+		fields, err := json.Marshal(object)
+		require.NoError(t, err)
+		l := &Log{Fields: string(fields)}
+		for _, key := range []string{"port", "k", "a_b", "z"} {
+			for _, value := range wanted {
+				f := FieldEquals{Key: key, Value: value}
+				want := f.matchDecoded(l)
+				require.Equal(t, want, f.Match(l), "%s:%s in %s", key, value, fields)
+				if want {
+					matches++
+				}
+			}
+		}
+	}
+	require.Greater(t, matches, 1000)
+}
+
+// TestFieldEquals_AnyText must not panic or run past the end of whatever an old
+// or foreign database holds, and must find a key that is spelt with escapes or
+// among spaces.
+func TestFieldEquals_AnyText(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(2, 2))
+	parts := []string{"{", "}", `"`, `"k"`, ":", ",", "[", "]", `\`, "1", " ", "null", `"v"`, "\xff"}
+	for range 20_000 {
+		var s strings.Builder
+		for range r.IntN(9) {
+			s.WriteString(parts[r.IntN(len(parts))])
+		}
+		l := &Log{Fields: s.String()}
+		if json.Valid([]byte(l.Fields)) {
+			f := FieldEquals{Key: "k", Value: "v"}
+			require.Equal(t, f.matchDecoded(l), f.Match(l), "%q", l.Fields)
+		} else {
+			FieldEquals{Key: "k", Value: "v"}.Match(l)
+		}
+	}
+	for _, fields := range []string{`{"\u006b":"v"}`, `{ "k" : "v" }`, `{"k":"\u0076"}`, `{"a":[ 1 ],"k":"v"}`} {
+		require.True(t, FieldEquals{Key: "k", Value: "v"}.Match(&Log{Fields: fields}), fields)
+	}
+}
+
+func BenchmarkFieldEquals(b *testing.B) {
+	l := &Log{Fields: `{"dst_port":22,"password":"pass17","session":"00c0ffee","src_ip":"198.51.100.7","src_port":40022,"username":"user7"}`}
+	for _, f := range []FieldEquals{{"username", "user7"}, {"port", "22"}} {
+		b.Run(fmt.Sprintf("scan/%s", f.Key), func(b *testing.B) {
+			for b.Loop() {
+				f.Match(l)
+			}
+		})
+		b.Run(fmt.Sprintf("decode/%s", f.Key), func(b *testing.B) {
+			for b.Loop() {
+				f.matchDecoded(l)
+			}
+		})
+	}
+}
