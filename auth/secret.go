@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -48,7 +49,7 @@ func CheckSecret(secret []byte) error {
 	for _, phrase := range knownPhrases() {
 		rest = strings.ReplaceAll(rest, phrase, "")
 	}
-	if len(rest) < minSecretRest {
+	if utf8.RuneCountInString(rest) < minSecretRest {
 		return fmt.Errorf("%w: it is made of well-known phrases", ErrWeakSecret)
 	}
 	return nil
@@ -75,7 +76,7 @@ func knownPhrases() []string {
 }
 
 func letterOrDigit(r rune) rune {
-	if (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') {
+	if unicode.IsLetter(r) || unicode.IsDigit(r) {
 		return r
 	}
 	return -1
