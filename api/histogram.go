@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"decnet/repo"
@@ -13,6 +14,9 @@ const (
 	histogramWindow = 5 * time.Second
 	// defaultInterval is the width of a bucket when the request names none.
 	defaultInterval = 15 * time.Minute
+	// longestInterval is the most minutes of a [time.Duration]. It is longer than
+	// all the time that an event can have, so a longer interval means the same.
+	longestInterval = math.MaxInt64 / int64(time.Minute)
 )
 
 // histogramResource answers GET /logs/histogram; only the unfiltered one of the
@@ -42,7 +46,7 @@ func (h *histogramResource) get(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	interval := time.Duration(c.params.Int("interval_minutes")) * time.Minute
+	interval := time.Duration(min(int64(c.params.Int("interval_minutes")), longestInterval)) * time.Minute
 	if filter.IsZero() && interval == defaultInterval {
 		page, err := h.page.get(c.Context())
 		if err != nil {
