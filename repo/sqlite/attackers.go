@@ -37,7 +37,7 @@ func (w *batchWriter) attacker(ip string) (*attackerInBatch, error) {
 		return nil, err
 	}
 	a := &attackerInBatch{ip: ip, key: key}
-	st, err := w.stmt("SELECT id, state FROM attackers WHERE uuid = ?")
+	st, err := w.stmt("SELECT id, state FROM attackers WHERE uuid = ?") //nolint:sqlclosecheck // Closed with the transaction.
 	if err != nil {
 		return nil, err
 	}
@@ -128,21 +128,15 @@ func scanAttacker(scan func(...any) error) (repo.Attacker, error) {
 }
 
 // attackersWhere compiles a filter.
-func attackersWhere(f repo.AttackerFilter) (string, []any) {
-	var conds []string
-	var args []any
+func attackersWhere(f repo.AttackerFilter) conditions {
+	var c conditions
 	if f.Service != "" {
-		conds = append(conds, "EXISTS (SELECT 1 FROM attacker_services AS x WHERE x.service = ? AND x.attacker = a.id)")
-		args = append(args, f.Service)
+		c.add("EXISTS (SELECT 1 FROM attacker_services AS x WHERE x.service = ? AND x.attacker = a.id)", f.Service)
 	}
 	if f.Search != "" {
-		conds = append(conds, "packed_contains_fold(?, a.search)")
-		args = append(args, f.Search)
+		c.add("packed_contains_fold(?, a.search)", f.Search)
 	}
-	if conds == nil {
-		return "", nil
-	}
-	return " WHERE " + strings.Join(conds, " AND "), args
+	return c
 }
 
 func attackersOrder(sort repo.AttackerSort) string {
@@ -156,11 +150,17 @@ func attackersOrder(sort repo.AttackerSort) string {
 	return " ORDER BY a.last_seen DESC, a.ip"
 }
 
+// pageOfAttackers is the query of a page.
+func pageOfAttackers(q repo.AttackerQuery) (string, []any) {
+	c := attackersWhere(q.AttackerFilter)
+	return "SELECT " + attackerColumns + " FROM attackers AS a" + c.where() +
+		attackersOrder(q.Sort) + " LIMIT ? OFFSET ?", append(c.args, q.Limit, q.Offset)
+}
+
 // Attackers returns a page, behaviour included.
 func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) ([]repo.Attacker, error) {
-	where, args := attackersWhere(q.AttackerFilter)
-	rows, err := s.read.QueryContext(ctx, "SELECT "+attackerColumns+" FROM attackers AS a"+where+
-		attackersOrder(q.Sort)+" LIMIT ? OFFSET ?", append(args, q.Limit, q.Offset)...)
+	query, args := pageOfAttackers(q)
+	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list attackers: %w", err)
 	}
@@ -173,15 +173,14 @@ func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) ([]repo.Att
 
 // CountAttackers returns how many attackers the filter chooses.
 func (s *Store) CountAttackers(ctx context.Context, f repo.AttackerFilter) (int64, error) {
-	where, args := attackersWhere(f)
-	query := "SELECT count(*) FROM attackers AS a" + where
 	switch {
 	case f.IsZero():
-		query, args = selectCounter, []any{counterAttackers}
+		return s.count(ctx, "attackers", selectCounter, counterAttackers)
 	case f.Search == "":
-		query = "SELECT count(*) FROM attacker_services WHERE service = ?"
+		return s.count(ctx, "attackers", "SELECT count(*) FROM attacker_services WHERE service = ?", f.Service)
 	}
-	return s.count(ctx, "attackers", query, args...)
+	c := attackersWhere(f)
+	return s.count(ctx, "attackers", "SELECT count(*) FROM attackers AS a"+c.where(), c.args...)
 }
 
 // Attacker returns one profile, or [repo.ErrNotFound].
@@ -198,6 +197,12 @@ func (s *Store) Attacker(ctx context.Context, id string) (repo.Attacker, error) 
 	return a, nil
 }
 
+// pageOfCommands is the query of a page, oldest first.
+func pageOfCommands(c conditions, q repo.CommandQuery) (string, []any) {
+	return "SELECT time, service, decky, text FROM commands" + c.where() + " ORDER BY time, id LIMIT ? OFFSET ?",
+		append(c.args, q.Limit, q.Offset)
+}
+
 // Commands returns a page of an attacker's commands, oldest first, and how many
 // the query chooses in all, or [repo.ErrNotFound].
 func (s *Store) Commands(ctx context.Context, id string, q repo.CommandQuery) (list []repo.Command, total int64, err error) {
@@ -211,15 +216,16 @@ func (s *Store) Commands(ctx context.Context, id string, q repo.CommandQuery) (l
 		if err != nil {
 			return orNotFound(err)
 		}
-		where, args := " FROM commands WHERE attacker = ?", []any{attacker}
+		var c conditions
+		c.add("attacker = ?", attacker)
 		if q.Service != "" {
-			where, args = where+" AND service = ?", append(args, q.Service)
+			c.add("service = ?", q.Service)
 		}
-		if err = tx.QueryRowContext(ctx, "SELECT count(*)"+where, args...).Scan(&total); err != nil {
+		if err = tx.QueryRowContext(ctx, "SELECT count(*) FROM commands"+c.where(), c.args...).Scan(&total); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, "SELECT time, service, decky, text"+where+
-			" ORDER BY time, id LIMIT ? OFFSET ?", append(args, q.Limit, q.Offset)...)
+		query, args := pageOfCommands(c, q)
+		rows, err := tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err
 		}

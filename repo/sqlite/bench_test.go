@@ -109,13 +109,13 @@ func bareCommit(b *testing.B) func(*repo.Batch) {
 		st, err := tx.PrepareContext(ctx, `INSERT INTO logs (time, decky, service, event_type, attacker_ip, raw_line, fields,
 			msg, trace_id, span_id, original) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 		require.NoError(b, err)
+		defer func() { require.NoError(b, st.Close()) }()
 		for i := range batch.Events {
 			l := &batch.Events[i].Log
 			_, err := st.ExecContext(ctx, l.Time.UnixNano(), l.Decky, l.Service, l.EventType, l.AttackerIP,
 				l.RawLine, l.Fields, l.Msg, l.TraceID, l.SpanID, l.Original)
 			require.NoError(b, err)
 		}
-		require.NoError(b, st.Close())
 		require.NoError(b, tx.Commit())
 	}
 }

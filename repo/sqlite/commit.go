@@ -87,20 +87,18 @@ func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, e
 		rollups:  map[rollupKey]int64{},
 		facets:   map[facetKey]facet{},
 	}
-	rows, err := tx.QueryContext(w.quiet, "SELECT name, value FROM counters")
+	rows, err := tx.QueryContext(ctx, "SELECT name, value FROM counters")
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
+	err = each(rows, func(scan func(...any) error) error {
 		var name string
 		var value int64
-		if err := rows.Scan(&name, &value); err != nil {
-			return nil, err
-		}
+		err := scan(&name, &value)
 		w.counters[name] = value
-	}
-	return w, rows.Err()
+		return err
+	})
+	return w, err
 }
 
 // stmt prepares a statement once per transaction. Single-row statements that are
@@ -109,7 +107,7 @@ func (w *batchWriter) stmt(query string) (*sql.Stmt, error) {
 	if st, ok := w.stmts[query]; ok {
 		return st, nil
 	}
-	st, err := w.tx.PrepareContext(w.quiet, query) //nolint:sqlclosecheck // Closed with the transaction.
+	st, err := w.tx.PrepareContext(w.quiet, query)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +117,7 @@ func (w *batchWriter) stmt(query string) (*sql.Stmt, error) {
 
 // exec runs a statement and reports how many rows it changed.
 func (w *batchWriter) exec(query string, args ...any) (int64, error) {
-	st, err := w.stmt(query)
+	st, err := w.stmt(query) //nolint:sqlclosecheck // Closed with the transaction.
 	if err != nil {
 		return 0, err
 	}

@@ -130,15 +130,12 @@ func (h *histogram) addRows(ctx context.Context, tx *sql.Tx, size int64, query s
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
+	return each(rows, func(scan func(...any) error) error {
 		var bucket, n int64
-		if err := rows.Scan(&bucket, &n); err != nil {
-			return err
-		}
+		err := scan(&bucket, &n)
 		h.add(bucket*size, n)
-	}
-	return rows.Err()
+		return err
+	})
 }
 
 func (h *histogram) fromRows(ctx context.Context, tx *sql.Tx, f repo.LogFilter) error {

@@ -16,25 +16,19 @@ func (s *Store) Stats(ctx context.Context) (repo.Stats, error) {
 	if err != nil {
 		return st, fmt.Errorf("stats: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
+	counters := map[string]*int64{
+		counterLogs: &st.Logs, counterAttackers: &st.Attackers, counterDeckies: &st.ActiveDeckies, counterBounties: &st.Bounties,
+	}
+	err = each(rows, func(scan func(...any) error) error {
 		var name string
 		var value int64
-		if err := rows.Scan(&name, &value); err != nil {
-			return repo.Stats{}, fmt.Errorf("stats: %w", err)
+		err := scan(&name, &value)
+		if n, ok := counters[name]; ok {
+			*n = value
 		}
-		switch name {
-		case counterLogs:
-			st.Logs = value
-		case counterAttackers:
-			st.Attackers = value
-		case counterDeckies:
-			st.ActiveDeckies = value
-		case counterBounties:
-			st.Bounties = value
-		}
-	}
-	if err := rows.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return repo.Stats{}, fmt.Errorf("stats: %w", err)
 	}
 	return st, nil

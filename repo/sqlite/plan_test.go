@@ -198,16 +198,14 @@ func TestPlans(t *testing.T) {
 		}, "USING INDEX commands_attacker (attacker=?)"},
 		{"rejects", func(ctx context.Context, s *Store) error { _, err := s.Rejects(ctx, 3, 50); return err }, "USING INTEGER PRIMARY KEY (rowid>?)"},
 	} {
-		t.Run(tc.name, func(t *testing.T) { //nolint:paralleltest // One recorder.
-			plan := r.plan(t, s, tc.call)
-			assert.Contains(t, plan, tc.want)
-			assert.NotContains(t, plan, "TEMP B-TREE")
-			for line := range strings.Lines(plan) {
-				if strings.HasPrefix(line, "SCAN") && !strings.HasPrefix(line, "SCAN CONSTANT ROW") {
-					assert.Contains(t, line, "USING INDEX", "a walk along an index may stop early; a scan of the table may not")
-				}
+		plan := r.plan(t, s, tc.call)
+		assert.Contains(t, plan, tc.want, tc.name)
+		assert.NotContains(t, plan, "TEMP B-TREE", tc.name)
+		for line := range strings.Lines(plan) {
+			if strings.HasPrefix(line, "SCAN") && !strings.HasPrefix(line, "SCAN CONSTANT ROW") {
+				assert.Contains(t, line, "USING INDEX", "%s: a walk along an index may stop early, a scan of the table may not", tc.name)
 			}
-		})
+		}
 	}
 }
 

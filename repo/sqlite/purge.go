@@ -24,8 +24,11 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 			}
 		}
 		// Without WHERE, SQLite drops whole trees and does not visit the rows.
-		for _, table := range []string{"logs", "bounties", "commands", "attacker_services", "attackers", "rollups", "facets"} {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+		for _, query := range []string{
+			"DELETE FROM logs", "DELETE FROM bounties", "DELETE FROM commands", "DELETE FROM attacker_services",
+			"DELETE FROM attackers", "DELETE FROM rollups", "DELETE FROM facets",
+		} {
+			if _, err := tx.ExecContext(ctx, query); err != nil {
 				return err
 			}
 		}

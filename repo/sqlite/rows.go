@@ -10,18 +10,31 @@ import (
 	"decnet/repo"
 )
 
+// each calls f for every row and closes the rows.
+func each(rows *sql.Rows, f func(scan func(...any) error) error) (err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // collect reads all rows and closes them. The list is never nil.
 func collect[T any](rows *sql.Rows, scan func(func(...any) error) (T, error)) ([]T, error) {
-	defer rows.Close()
 	list := []T{}
-	for rows.Next() {
-		v, err := scan(rows.Scan)
-		if err != nil {
-			return nil, err
+	err := each(rows, func(columns func(...any) error) error {
+		v, err := scan(columns)
+		if err == nil {
+			list = append(list, v)
 		}
-		list = append(list, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // selectCounter reads one counter; one that was never raised is 0.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -412,43 +413,39 @@ func TestPoolStats(t *testing.T) {
 	assert.Equal(t, 1, read.OpenConnections)
 }
 
-func TestTemplate_Clones(t *testing.T) {
+func TestTemplate_Clones(t *testing.T) { //nolint:tparallel // What follows the first subtest waits for it.
 	t.Parallel()
 	tp, err := sqlite.NewTemplate(t.Context(), func(ctx context.Context, s *sqlite.Store) error {
 		return s.CreateUser(ctx, repo.User{UUID: "u", Username: "admin", Role: repo.RoleAdmin})
 	})
 	require.NoError(t, err)
-	dir := t.TempDir()
-	var wg sync.WaitGroup
-	for i := range 64 {
-		wg.Go(func() {
-			ctx := t.Context()
-			var o sqlite.Options
-			if i%8 == 0 {
-				o.Path = filepath.Join(dir, fmt.Sprintf("%d.db", i))
-			}
-			s, err := tp.Clone(ctx, o)
-			if !assert.NoError(t, err) {
-				return
-			}
-			assert.NoError(t, s.SetState(ctx, "k", fmt.Sprint(i)))
-			assert.NoError(t, s.Commit(ctx, someEvents(i)))
-			v, err := s.State(ctx, "k")
-			assert.NoError(t, err)
-			assert.Equal(t, fmt.Sprint(i), v)
-			st, err := s.Stats(ctx)
-			assert.NoError(t, err)
-			assert.Equal(t, int64(i), st.Logs)
-			u, err := s.UserByName(ctx, "admin")
-			assert.NoError(t, err)
-			assert.Equal(t, "u", u.UUID)
-			size, err := s.Size(ctx)
-			assert.NoError(t, err)
-			assert.Positive(t, size)
-			assert.NoError(t, s.Close())
-		})
-	}
-	wg.Wait()
+	t.Run("at once", func(t *testing.T) {
+		for i := range 64 {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				ctx := t.Context()
+				var o sqlite.Options
+				if i%8 == 0 {
+					o.Path = filepath.Join(t.TempDir(), "x.db")
+				}
+				s := clone(t, tp, o)
+				require.NoError(t, s.SetState(ctx, "k", strconv.Itoa(i)))
+				require.NoError(t, s.Commit(ctx, someEvents(i)))
+				v, err := s.State(ctx, "k")
+				require.NoError(t, err)
+				assert.Equal(t, strconv.Itoa(i), v)
+				st, err := s.Stats(ctx)
+				require.NoError(t, err)
+				assert.Equal(t, int64(i), st.Logs)
+				u, err := s.UserByName(ctx, "admin")
+				require.NoError(t, err)
+				assert.Equal(t, "u", u.UUID)
+				size, err := s.Size(ctx)
+				require.NoError(t, err)
+				assert.Positive(t, size)
+			})
+		}
+	})
 	// A clone outlives its template.
 	s, err := tp.Clone(t.Context(), sqlite.Options{})
 	require.NoError(t, err)
