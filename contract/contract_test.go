@@ -142,6 +142,7 @@ func TestLoad_Refuses(t *testing.T) {
 		"a choice of schemas":      {"on: {type: boolean}", "on: {oneOf: [{type: boolean}]}", "oneOf is not supported"},
 		"a schema without type":    {"on: {type: boolean}", "on: {}", "exactly one type"},
 		"an unknown format":        {"format: date-time", "format: moon-phase", "moon-phase is not known"},
+		"an integer of 32 bits":    {"on: {type: boolean}", "on: {type: integer, format: int32}", "int32 is not known"},
 		"an enum of numbers":       {"on: {type: boolean}", "on: {type: integer, enum: [1]}", "strings only"},
 		"a parameter of fractions": {"type: integer, minimum: -2", "type: number, minimum: -2", "type number is not supported"},
 		"absent values no list":    {"x-absent-values: [none]", "x-absent-values: none", "not a list"},
@@ -172,7 +173,7 @@ func TestContract_IsSafeForConcurrentUse(t *testing.T) {
 	require.True(t, ok)
 	users, ok := c.Operation("POST", "/api/v1/config/users")
 	require.True(t, ok)
-	faults := make([]error, 16)
+	faults := make([]error, 8)
 	var group sync.WaitGroup
 	for i := range faults {
 		group.Go(func() { faults[i] = useConcurrently(c, logs, users, strings.Repeat("n", i+1)) })

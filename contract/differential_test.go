@@ -36,12 +36,12 @@ func TestBody_AgreesWithKinOpenAPI(t *testing.T) {
 				bent := bender{rand: rand.New(rand.NewPCG(1, 2))}
 				media := spec.RequestBody.Value.Content["application/json"]
 				verdicts := map[bool]int{}
-				for range 3000 {
+				for range 1500 {
 					value := bent.bend(clone(t, media.Example), media.Schema.Value)
 					verdicts[agrees(t, op, media.Schema.Value, value)]++
 				}
-				assert.Greater(t, verdicts[true], 50, "valid bodies")
-				assert.Greater(t, verdicts[false], 500, "invalid bodies")
+				assert.Greater(t, verdicts[true], 25, "valid bodies")
+				assert.Greater(t, verdicts[false], 250, "invalid bodies")
 			})
 		}
 	}

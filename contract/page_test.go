@@ -54,6 +54,13 @@ func TestPage_LinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+func TestPage_BeginsWithTheLogin(t *testing.T) {
+	t.Parallel()
+	html := render(t, load(t))
+	assert.Less(t, strings.Index(html, `<article id="login">`), strings.Index(html, `<article id="changePassword">`))
+	assert.Less(t, strings.Index(html, `<article id="getLiveness">`), strings.Index(html, `<article id="getHealth">`))
+}
+
 func TestPage_ShowsEveryOperation(t *testing.T) {
 	t.Parallel()
 	c := load(t)

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"math"
 	"net/url"
 	"strings"
 	"testing"
@@ -207,6 +208,23 @@ func TestParams_RequiredQuery(t *testing.T) {
 			assert.Equal(t, 422, status)
 			assert.Equal(t, contract.Violation{In: "query", Name: "dry", Keyword: "required", Detail: "dry must be given"}, v)
 		})
+	}
+}
+
+func TestParams_IntegersAreOf64Bits(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Load(document("minimum: -2, maximum: 9, default: 3", "default: 3"))
+	require.NoError(t, err)
+	op, ok := c.Operation("PUT", "/things/{name}")
+	require.True(t, ok)
+	name := func(string) string { return "a" }
+	p, err := op.Params(url.Values{"dry": {"-9223372036854775808"}}, name)
+	require.NoError(t, err)
+	assert.Equal(t, math.MinInt64, p.Int("dry"))
+	for _, text := range []string{"9223372036854775808", "-9223372036854775809"} {
+		_, err = op.Params(url.Values{"dry": {text}}, name)
+		_, v := only(t, err)
+		assert.Equal(t, contract.Violation{In: "query", Name: "dry", Keyword: "format", Detail: "dry must be an integer of 64 bits"}, v)
 	}
 }
 

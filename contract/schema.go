@@ -98,7 +98,7 @@ func (c *schema) compileString(s *openapi3.Schema) error {
 		c.enum = append(c.enum, text)
 	}
 	switch s.Format {
-	case "", "int32", "int64", "password":
+	case "", "password": // the latter is for those who draw forms
 	default:
 		f, ok := findFormat(s.Format)
 		if !ok {

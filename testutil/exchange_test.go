@@ -2,6 +2,7 @@ package testutil_test
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"decnet"
+	"decnet/contract"
 	"decnet/testutil"
 )
 
@@ -165,6 +167,7 @@ func TestSpec_Check(t *testing.T) {
 		"a sentence from elsewhere": {trade{del, user, me, "", "", 404, nil, problem(404, "Attacker not found")}, "body/detail: enum"},
 		"plain JSON as a problem":   {trade{get, "/api/v1/stats", "", "", "", 401, map[string]string{"Content-Type": js}, problem(401, "Not authenticated")}, "content type is not documented"},
 		"another status inside":     {trade{get, "/api/v1/stats", "", "", "", 401, nil, problem(403, "Not authenticated")}, "another status or title"},
+		"another title inside":      {trade{get, "/api/v1/stats", "", "", "", 401, nil, strings.Replace(problem(401, "Not authenticated"), "Unauthorized", "Denied", 1)}, "another status or title"},
 		"another request id inside": {trade{get, "/api/v1/stats", "", "", "", 401, map[string]string{"X-Request-Id": "other"}, problem(401, "Not authenticated")}, "another request id"},
 		"Retry-After no number":     {trade{post, "/api/v1/auth/login", "", js, login, 429, map[string]string{"Retry-After": "soon"}, problem(429, "Too many failed logins, try again later")}, "Retry-After is not an integer"},
 		"Retry-After 0":             {trade{post, "/api/v1/auth/login", "", js, login, 429, map[string]string{"Retry-After": "0"}, problem(429, "Too many failed logins, try again later")}, "header Retry-After: minimum"},
@@ -222,6 +225,7 @@ func TestSpec_Check(t *testing.T) {
 		"an unknown method, answered": {trade{"PATCH", "/api/v1/stats", me, "", "", 200, cached(), stats}, "method is not documented"},
 		"an unknown method, as 404":   {trade{"PATCH", "/api/v1/stats", me, "", "", 404, nil, problem(404, "Not found")}, "answer is not 405"},
 		"an unknown method":           {trade{"PATCH", "/api/v1/stats", me, "", "", 405, map[string]string{"Allow": "GET, HEAD"}, problem(405, "Method not allowed")}, ""},
+		"OPTIONS in Allow":            {trade{"PATCH", "/api/v1/stats", me, "", "", 405, map[string]string{"Allow": "GET, HEAD, OPTIONS"}, problem(405, "Method not allowed")}, ""},
 		"no Allow":                    {trade{"PATCH", "/api/v1/stats", me, "", "", 405, nil, problem(405, "Method not allowed")}, "Allow lacks GET"},
 		"too much in Allow":           {trade{"PATCH", "/api/v1/stats", me, "", "", 405, map[string]string{"Allow": "GET, PUT"}, problem(405, "Method not allowed")}, "Allow lists methods that are not documented"},
 		"a preflight":                 {trade{options, "/api/v1/stats", "", "", "", 204, nil, ""}, ""},
@@ -271,6 +275,48 @@ func TestSpec_CheckStream(t *testing.T) {
 	require.ErrorContains(t, err, "no credential was sent")
 	err = trade{"GET", "/api/v1/stream", "t", "", "", 200, map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}, ""}.check(t, s)
 	require.ErrorContains(t, err, "X-Accel-Buffering is missing")
+}
+
+func TestSpec_CheckRefusesRepeatedHeaders(t *testing.T) {
+	t.Parallel()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8000/healthz", http.NoBody)
+	require.NoError(t, err)
+	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{
+		"X-Request-Id": {rid, rid}, "Cache-Control": {"no-store"}, "Content-Type": {"application/json"},
+	}}
+	err = newSpec(t).Check(req, nil, resp, []byte(`{"status":"ok"}`))
+	require.ErrorContains(t, err, "header X-Request-Id is sent twice")
+}
+
+// Package contract and kin-openapi judge each request; here one of them errs.
+func TestSpec_CheckReportsDisagreement(t *testing.T) {
+	t.Parallel()
+	by := func(keyword string) error {
+		return &contract.Violations{Status: 422, List: []contract.Violation{{Keyword: keyword}}}
+	}
+	for name, tt := range map[string]struct {
+		refused error
+		matches bool
+		want    string
+	}{
+		"both accept":              {nil, true, ""},
+		"both refuse":              {by("maximum"), false, ""},
+		"only contract accepts":    {nil, false, "package contract accepts the body, kin-openapi does not"},
+		"only kin-openapi accepts": {by("maximum"), true, "package contract refuses the body, kin-openapi does not"},
+		"a rule of contract's own": {by("duplicate"), true, ""},
+		"contract fails":           {errors.New("into does not fit"), true, "package contract fails on the body"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ok, err := testutil.Agree(tt.refused, tt.matches)
+			assert.Equal(t, tt.refused == nil, ok)
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, tt.want)
+		})
+	}
 }
 
 func TestSpec_CheckReportsEverything(t *testing.T) {
