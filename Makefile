@@ -17,6 +17,8 @@ COUNT   ?= 1
 CAN_RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo yes)
 ifeq ($(CAN_RACE),yes)
 RACE := -race -gcflags='modernc.org/...=-race=false'
+else
+export CGO_ENABLED := 0
 endif
 
 # The packages whose coverage is promised, and how much of them, in percent.

@@ -76,6 +76,10 @@ func newApp(c *config, env appEnv) *app {
 // run starts, waits until ctx is done or a part fails, and stops.
 func (a *app) run(ctx context.Context) error {
 	if err := a.start(ctx); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			a.log.Info("stopped before it had started")
+			return nil
+		}
 		return err
 	}
 	var failure error

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 )
 
 type stats struct {
@@ -189,6 +191,22 @@ func TestServe_UndoesAStartThatFailsLate(t *testing.T) {
 	assert.Empty(t, p.stdout.String())
 	require.NoError(t, os.Remove(filepath.Join(dir, "decnet.db")))
 	launch(t, dir, nil)
+}
+
+func TestServe_ASignalDuringTheStartIsNoFailure(t *testing.T) {
+	t.Parallel()
+	c := parseServe(t, nil, "--data-dir", t.TempDir(), "--api-port=0")
+	ctx, cancel := context.WithCancel(t.Context())
+	var out lockedBuffer
+	a := newApp(c, appEnv{log: discard(), out: &out, bcryptCost: bcrypt.MinCost, now: func() time.Time {
+		cancel() // the database asks for the time as the first administrator is stored
+		return time.Now()
+	}})
+	require.NoError(t, a.run(ctx))
+	assert.NotContains(t, out.String(), "answers on")
+	release, err := lockDatabase(filepath.Join(c.DataDir, "decnet.db"))
+	require.NoError(t, err, "all is undone")
+	require.NoError(t, release())
 }
 
 func TestServe_TwoCannotShareADatabase(t *testing.T) {
