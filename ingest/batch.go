@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -263,5 +264,5 @@ func (in *Ingester) noteRetry(err error, next time.Duration) {
 		s.Retries++
 		s.SinkError = err.Error()
 	})
-	in.opt.Log.Error("the store refuses events", "error", err, "retry_in", next)
+	in.opt.Log.Error("the store refuses events", slog.Any("error", err), slog.Duration("retry_in", next))
 }

@@ -43,6 +43,7 @@ func TestRun_OnlyOnce(t *testing.T) {
 func TestBatch_WaitsForCompanyButNotLonger(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, "")
 		sink := newMemSink()
@@ -120,6 +121,7 @@ func TestBatch_PositionsCoverTheRows(t *testing.T) {
 func TestSink_FailuresAreRetriedAndSeen(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 5))
 		sink := newMemSink()
@@ -199,6 +201,7 @@ func TestSink_FailsToLoadAtFirst(t *testing.T) {
 func TestStop_CommitsWhatWasRead(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, "")
 		sink := newMemSink()
@@ -217,6 +220,7 @@ func TestStop_CommitsWhatWasRead(t *testing.T) {
 func TestStop_DoesNotWaitForeverForABrokenSink(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 7000)) // more than the queue takes: the reader hangs too
 		sink := newMemSink()
@@ -239,6 +243,7 @@ func TestStop_DoesNotWaitForeverForABrokenSink(t *testing.T) {
 func TestStatus_TellsLagAndRejects(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 3)+"\n{}\nnot JSON\n")
 		p := start(t, newMemSink(), path)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,7 +113,7 @@ func (r *reader) isRotated() (rotated bool, note string, err error) {
 // before is on its way already.
 func (r *reader) restart(ctx context.Context) {
 	if offset, ok := r.file.resume(&r.pos); ok && r.pos.HeadLen > 0 {
-		r.in.opt.Log.Warn("a followed file lost its end; going on from there", "path", r.path, "offset", offset)
+		r.in.opt.Log.Warn("a followed file lost its end; going on from there", slog.String("path", r.path), slog.Int64("offset", offset))
 		if r.attach(r.file) == nil {
 			return
 		}
@@ -138,7 +139,8 @@ func (r *reader) loseEnd(ctx context.Context) {
 	_ = r.flush(ctx)
 	if r.pos.Offset > 0 {
 		r.in.opt.Log.Warn("a followed file was truncated and has no copy beside it; "+
-			"what was written just before may be lost", "path", r.path, "offset", r.pos.Offset)
+			"what was written just before may be lost",
+			slog.String("path", r.path), slog.Int64("offset", r.pos.Offset))
 	}
 }
 
@@ -154,7 +156,7 @@ func (r *reader) drain(ctx context.Context, f *file) {
 		err = r.finish(ctx, true)
 	}
 	if err != nil && ctx.Err() == nil {
-		r.in.opt.Log.Error("a rotated file can't be read", "path", f.path, "error", err)
+		r.in.opt.Log.Error("a rotated file can't be read", slog.String("path", f.path), slog.Any("error", err))
 	}
 }
 
@@ -175,7 +177,8 @@ func (r *reader) catchUp(ctx context.Context) {
 	f := r.findCopy(last)
 	if f == nil {
 		if !last.Done {
-			r.in.opt.Log.Warn("the file that was followed last is gone; lines at its end may be lost", "path", r.path)
+			r.in.opt.Log.Warn("the file that was followed last is gone; lines at its end may be lost",
+				slog.String("path", r.path))
 		}
 		return
 	}

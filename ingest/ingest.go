@@ -83,7 +83,7 @@ type Options struct {
 	// random unless NoJitter is set, as tests do.
 	RetryMin, RetryMax time.Duration
 	NoJitter           bool
-	// Now is the wall clock (time.Now).
+	// Now is the wall clock (time.Now); it is called from many goroutines.
 	Now func() time.Time
 	// Log gets what an operator should know; without it nobody is told.
 	Log *slog.Logger
@@ -162,10 +162,10 @@ func (in *Ingester) Run(ctx context.Context) error {
 
 func (in *Ingester) run(ctx context.Context) error {
 	joiner, err := in.load(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return nil // nothing was read
-	case err != nil:
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // Stopped before anything was read.
+	}
+	if err != nil {
 		return err
 	}
 	var readers errgroup.Group

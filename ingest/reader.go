@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -101,7 +102,7 @@ func (r *reader) setState(state State, note string) {
 func (r *reader) fail(err error) {
 	r.in.status.source(r.index, func(s *SourceStatus) {
 		if s.State != StateFailed {
-			r.in.opt.Log.Error("a source can't be read", "path", r.src.Path, "error", err)
+			r.in.opt.Log.Error("a source can't be read", slog.String("path", r.src.Path), slog.Any("error", err))
 		}
 		s.State, s.Note, s.LastError = StateFailed, "", err.Error()
 	})
@@ -125,6 +126,7 @@ func (r *reader) once(ctx context.Context) {
 		r.fail(err)
 		return
 	}
+	r.noteSize()
 	if err := r.finish(ctx, f.gz != nil); err != nil {
 		if ctx.Err() == nil {
 			r.fail(err)

@@ -83,7 +83,7 @@ func testVector(t *testing.T, path string) {
 	got := encodeVector(t, sink, st, archive.Files[0].Data)
 	if flag.Lookup("update").Value.String() == "true" {
 		archive.Files[1].Data = got
-		require.NoError(t, os.WriteFile(path, txtar.Format(archive), 0o644)) //nolint:gosec // A file of the repository.
+		require.NoError(t, os.WriteFile(path, txtar.Format(archive), 0o644))
 		return
 	}
 	assertSameLines(t, string(archive.Files[1].Data), string(got))

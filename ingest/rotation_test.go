@@ -1,16 +1,9 @@
 package ingest_test
 
 import (
-	"bytes"
-	"compress/gzip"
-	"context"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -19,132 +12,15 @@ import (
 	"decnet/ingest"
 )
 
-// event is a line of the collector that is unlike any other.
-func event(n int) string {
-	return fmt.Sprintf(`{"timestamp":"2026-04-14 09:00:00","decky":"web","service":"http","event_type":"request",`+
-		`"attacker_ip":"203.0.113.45","fields":{"n":%d,"pad":"%s"},"msg":""}`, n, strings.Repeat("x", n%97))
-}
-
-func events(from, to int) []string {
-	var lines []string
-	for n := from; n < to; n++ {
-		lines = append(lines, event(n))
-	}
-	return lines
-}
-
-func text(from, to int) string { return strings.Join(events(from, to), "\n") + "\n" }
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-}
-
-func add(t *testing.T, path, content string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
-	require.NoError(t, err)
-	addTo(t, f, content)
-	require.NoError(t, f.Close())
-}
-
-func addTo(t *testing.T, f io.Writer, content string) {
-	t.Helper()
-	_, err := io.WriteString(f, content)
-	require.NoError(t, err)
-}
-
-func rename(t *testing.T, from, to string) {
-	t.Helper()
-	require.NoError(t, os.Rename(from, to))
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	content, err := os.ReadFile(from)
-	require.NoError(t, err)
-	write(t, to, string(content))
-}
-
-func zipped(t *testing.T, content string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	addTo(t, z, content)
-	require.NoError(t, z.Close())
-	return b.Bytes()
-}
-
-const (
-	testPoll = time.Second
-	testWait = 100 * time.Millisecond
-)
-
-// process is an ingester that runs in a bubble.
-type process struct {
-	in   *ingest.Ingester
-	sink *memSink
-	stop context.CancelFunc
-	done chan error
-}
-
-// start runs an ingester over followed paths; inside a bubble.
-func start(t *testing.T, sink *memSink, paths ...string) *process {
-	t.Helper()
-	opt := ingest.Options{Sink: sink, PollInterval: testPoll, BatchWait: testWait, NoJitter: true}
-	for _, path := range paths {
-		opt.Sources = append(opt.Sources, ingest.Source{Path: path, Follow: true})
-	}
-	return startWith(t, opt)
-}
-
-func startWith(t *testing.T, opt ingest.Options) *process {
-	t.Helper()
-	in, err := ingest.New(opt)
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	p := &process{in: in, stop: cancel, done: make(chan error, 1)}
-	p.sink, _ = opt.Sink.(*memSink)
-	go func() { p.done <- in.Run(ctx) }()
-	return p
-}
-
-// settle lets every followed file be polled a few times, and batches wait.
-func (p *process) settle() {
-	time.Sleep(4*testPoll + 2*testWait) //nolint:forbidigo // in a bubble
-	synctest.Wait()
-}
-
-func (p *process) finish(t *testing.T) {
-	t.Helper()
-	p.stop()
-	require.NoError(t, <-p.done)
-}
-
-// catchUp runs an ingester over followed paths until it has read what is there.
-func catchUp(t *testing.T, sink *memSink, paths ...string) {
-	t.Helper()
-	p := start(t, sink, paths...)
-	<-p.in.CaughtUp()
-	p.settle()
-	p.finish(t)
-}
-
-// bubble runs a test with fake time.
-func bubble(t *testing.T, test func(t *testing.T, dir string)) {
-	t.Helper()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) { test(t, dir) })
-}
-
 func TestFollow_RenameKeepsWhatTheOldFileStillGets(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 3))
 		old, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
 		require.NoError(t, err)
-		defer old.Close()
+		defer func() { assert.NoError(t, old.Close()) }()
 		p := start(t, newMemSink(), path)
 		p.settle()
 
@@ -177,6 +53,7 @@ func TestFollow_CopyTruncate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, dir string) {
+				t.Helper()
 				path := filepath.Join(dir, "log.json")
 				write(t, path, text(0, 20))
 				p := start(t, newMemSink(), path)
@@ -206,6 +83,7 @@ func TestFollow_CopyTruncate(t *testing.T) {
 func TestFollow_TruncationWithoutCopyKeepsTheCutLine(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 3)+`{"half`)
 		p := start(t, newMemSink(), path)
@@ -224,6 +102,7 @@ func TestFollow_TruncationWithoutCopyKeepsTheCutLine(t *testing.T) {
 func TestFollow_DeleteAndRecreate(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		p := start(t, newMemSink(), path)
 		<-p.in.CaughtUp() // nothing there is nothing to wait for
@@ -245,6 +124,7 @@ func TestFollow_DeleteAndRecreate(t *testing.T) {
 func TestFollow_HalfALineWaitsForItsEnd(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		line := event(1)
 		write(t, path, text(0, 1)+line[:30])
@@ -355,6 +235,7 @@ func TestFollow_WhatHappenedWhileDown(t *testing.T) {
 func testWhileDown(t *testing.T, rotate func(*testing.T, string), want []string) {
 	t.Helper()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 20))
 		sink := newMemSink()
@@ -380,6 +261,7 @@ func testWhileDown(t *testing.T, rotate func(*testing.T, string), want []string)
 func TestFollow_RenamedWhileDownAndNotYetReplaced(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 5))
 		sink := newMemSink()
@@ -400,6 +282,7 @@ func TestFollow_RenamedWhileDownAndNotYetReplaced(t *testing.T) {
 func TestFollow_LosesItsEndWhileRunning(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 20))
 		p := start(t, newMemSink(), path)
@@ -411,139 +294,4 @@ func TestFollow_LosesItsEndWhileRunning(t *testing.T) {
 		p.finish(t)
 		assert.Equal(t, events(0, 25), p.sink.raws(), "lines that were read are not read again")
 	})
-}
-
-func TestSources_OneFileIsReadOnceWhateverItsNames(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, dir string) {
-		path := filepath.Join(dir, "log.json")
-		link, hard := filepath.Join(dir, "link.json"), filepath.Join(dir, "hard.json")
-		write(t, path, text(0, 5))
-		require.NoError(t, os.Symlink(path, link))
-		require.NoError(t, os.Link(path, hard))
-		p := start(t, newMemSink(), path, link, hard, path)
-		<-p.in.CaughtUp()
-		add(t, path, text(5, 8))
-		p.settle()
-		assert.Equal(t, events(0, 8), p.sink.raws())
-		waiting := 0
-		for _, s := range p.in.Status().Sources {
-			if s.State == ingest.StateWaiting {
-				waiting++
-			}
-		}
-		assert.Equal(t, 3, waiting)
-		p.finish(t)
-
-		catchUp(t, p.sink, hard)
-		assert.Len(t, p.sink.raws(), 8, "the position is the file's, not the name's")
-	})
-}
-
-func TestFollow_LinkToAnotherFile(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, dir string) {
-		link := filepath.Join(dir, "current")
-		for n := range 3 {
-			write(t, filepath.Join(dir, fmt.Sprintf("day%d.json", n)), text(n*5, n*5+5))
-		}
-		require.NoError(t, os.Symlink("day0.json", link))
-		p := start(t, newMemSink(), link)
-		p.settle()
-		require.NoError(t, os.Remove(link))
-		require.NoError(t, os.Symlink("day1.json", link))
-		p.settle()
-		p.finish(t)
-		require.NoError(t, os.Remove(link))
-		require.NoError(t, os.Symlink("day2.json", link))
-		catchUp(t, p.sink, link)
-		assert.Equal(t, events(0, 15), p.sink.raws())
-	})
-}
-
-func TestOnce_GzipIsReadOnceAndNotBesideItsPlainFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	plain, packed := filepath.Join(dir, "log.json"), filepath.Join(dir, "log.json.1.gz")
-	write(t, plain, text(0, 20))
-	sink := newMemSink()
-	ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: plain}}})
-	// Two members, as logrotate and cat make them, and more lines than were read.
-	both := append(zipped(t, text(0, 25)), zipped(t, text(25, 30)+event(30))...)
-	require.NoError(t, os.WriteFile(packed, both, 0o600))
-	for range 3 {
-		st := ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: packed, Follow: true}}})
-		assert.Equal(t, ingest.StateDone, st.Sources[0].State)
-		assert.Equal(t, events(0, 31), sink.raws())
-	}
-	positions, err := sink.Positions(t.Context())
-	require.NoError(t, err)
-	require.Len(t, positions, 1)
-	assert.True(t, positions[0].Done)
-}
-
-func TestOnce_BrokenGzipGivesWhatCameBefore(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "cut.gz")
-	whole := zipped(t, text(0, 2000))
-	require.NoError(t, os.WriteFile(path, whole[:len(whole)/2], 0o600))
-	sink := newMemSink()
-	in, err := ingest.New(ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
-	require.NoError(t, err)
-	require.NoError(t, in.Run(t.Context()))
-	got := sink.raws()
-	assert.Greater(t, len(got), 500)
-	assert.Equal(t, events(0, len(got)), got)
-	assert.Equal(t, ingest.StateFailed, in.Status().Sources[0].State)
-	require.ErrorContains(t, in.Health(), "unexpected EOF")
-
-	require.NoError(t, os.WriteFile(path, whole, 0o600))
-	ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
-	assert.Equal(t, events(0, 2000), sink.raws(), "mended, it goes on where it broke")
-}
-
-func TestSources_ThatCantBeRead(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	good := filepath.Join(dir, "good.json")
-	write(t, good, text(0, 3))
-	sink := newMemSink()
-	in, err := ingest.New(ingest.Options{Sink: sink, Sources: []ingest.Source{
-		{Path: filepath.Join(dir, "missing.json")}, {Path: dir}, {Path: good},
-	}})
-	require.NoError(t, err)
-	require.NoError(t, in.Run(t.Context()))
-	<-in.CaughtUp()
-	assert.Equal(t, events(0, 3), sink.raws(), "one bad source does not stop another")
-	st := in.Status()
-	assert.Equal(t, ingest.StateFailed, st.Sources[0].State)
-	assert.Contains(t, st.Sources[0].LastError, "no such file")
-	assert.Contains(t, st.Sources[1].LastError, "not a regular file")
-	assert.Equal(t, ingest.StateDone, st.Sources[2].State)
-	require.ErrorContains(t, in.Health(), "missing.json")
-}
-
-func TestLines_LongOnesAreRejectedAndTheNextIsNot(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "log.json")
-	long := `{"a":"` + strings.Repeat("A", 10<<20) + `"}`
-	justTooLong := strings.Repeat("B", ingest.DefaultMaxLine+1)
-	longest := `{"a":"` + strings.Repeat("C", ingest.DefaultMaxLine-8) + `"}`
-	write(t, path, event(0)+"\n"+long+"\r\n"+event(1)+"\r\n"+justTooLong+"\n"+longest+"\n"+event(2)+"\n"+long)
-	sink := newMemSink()
-	st := ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path, Format: "decnet"}}})
-	assert.Equal(t, events(0, 3), sink.raws())
-	_, rejects := sink.stored()
-	require.Len(t, rejects, 4)
-	for i, want := range []struct {
-		line   string
-		reason string
-	}{{long, "line_too_long"}, {justTooLong, "line_too_long"}, {longest, "no_timestamp"}, {long, "line_too_long"}} {
-		assert.Equal(t, want.reason, rejects[i].Reason)
-		assert.EqualValues(t, len(want.line), rejects[i].Size)
-		assert.Equal(t, want.line[:64<<10], string(rejects[i].Line))
-	}
-	assert.Equal(t, map[string]int64{"line_too_long": 3, "no_timestamp": 1}, st.Sources[0].RejectedBy)
 }

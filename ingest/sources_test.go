@@ -1,0 +1,151 @@
+package ingest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/ingest"
+)
+
+func TestSources_OneFileIsReadOnceWhateverItsNames(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		path := filepath.Join(dir, "log.json")
+		link, hard := filepath.Join(dir, "link.json"), filepath.Join(dir, "hard.json")
+		write(t, path, text(0, 5))
+		require.NoError(t, os.Symlink(path, link))
+		require.NoError(t, os.Link(path, hard))
+		p := start(t, newMemSink(), path, link, hard, path)
+		<-p.in.CaughtUp()
+		add(t, path, text(5, 8))
+		p.settle()
+		assert.Equal(t, events(0, 8), p.sink.raws())
+		waiting := 0
+		for _, s := range p.in.Status().Sources {
+			if s.State == ingest.StateWaiting {
+				waiting++
+			}
+		}
+		assert.Equal(t, 3, waiting)
+		p.finish(t)
+
+		catchUp(t, p.sink, hard)
+		assert.Len(t, p.sink.raws(), 8, "the position is the file's, not the name's")
+	})
+}
+
+func TestFollow_LinkToAnotherFile(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		link := filepath.Join(dir, "current")
+		for n := range 3 {
+			write(t, filepath.Join(dir, fmt.Sprintf("day%d.json", n)), text(n*5, n*5+5))
+		}
+		require.NoError(t, os.Symlink("day0.json", link))
+		p := start(t, newMemSink(), link)
+		p.settle()
+		require.NoError(t, os.Remove(link))
+		require.NoError(t, os.Symlink("day1.json", link))
+		p.settle()
+		p.finish(t)
+		require.NoError(t, os.Remove(link))
+		require.NoError(t, os.Symlink("day2.json", link))
+		catchUp(t, p.sink, link)
+		assert.Equal(t, events(0, 15), p.sink.raws())
+	})
+}
+
+func TestOnce_GzipIsReadOnceAndNotBesideItsPlainFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	plain, packed := filepath.Join(dir, "log.json"), filepath.Join(dir, "log.json.1.gz")
+	write(t, plain, text(0, 20))
+	sink := newMemSink()
+	ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: plain}}})
+	// Two members, as logrotate and cat make them, and more lines than were read.
+	both := append(zipped(t, text(0, 25)), zipped(t, text(25, 30)+event(30))...)
+	require.NoError(t, os.WriteFile(packed, both, 0o600))
+	for range 3 {
+		st := ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: packed, Follow: true}}})
+		assert.Equal(t, ingest.StateDone, st.Sources[0].State)
+		assert.Equal(t, events(0, 31), sink.raws())
+	}
+	positions, err := sink.Positions(t.Context())
+	require.NoError(t, err)
+	require.Len(t, positions, 1)
+	assert.True(t, positions[0].Done)
+}
+
+func TestOnce_BrokenGzipGivesWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cut.gz")
+	whole := zipped(t, text(0, 2000))
+	require.NoError(t, os.WriteFile(path, whole[:len(whole)/2], 0o600))
+	sink := newMemSink()
+	in, err := ingest.New(ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
+	require.NoError(t, err)
+	require.NoError(t, in.Run(t.Context()))
+	got := sink.raws()
+	assert.Greater(t, len(got), 500)
+	assert.Equal(t, events(0, len(got)), got)
+	assert.Equal(t, ingest.StateFailed, in.Status().Sources[0].State)
+	require.ErrorContains(t, in.Health(), "unexpected EOF")
+
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
+	assert.Equal(t, events(0, 2000), sink.raws(), "mended, it goes on where it broke")
+}
+
+func TestSources_ThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good.json")
+	write(t, good, text(0, 3))
+	sink := newMemSink()
+	in, err := ingest.New(ingest.Options{Sink: sink, Sources: []ingest.Source{
+		{Path: filepath.Join(dir, "missing.json")}, {Path: dir}, {Path: good},
+	}})
+	require.NoError(t, err)
+	require.NoError(t, in.Run(t.Context()))
+	<-in.CaughtUp()
+	assert.Equal(t, events(0, 3), sink.raws(), "one bad source does not stop another")
+	st := in.Status()
+	assert.Equal(t, ingest.StateFailed, st.Sources[0].State)
+	assert.Contains(t, st.Sources[0].LastError, "no such file")
+	assert.Contains(t, st.Sources[1].LastError, "not a regular file")
+	assert.Equal(t, ingest.StateDone, st.Sources[2].State)
+	require.ErrorContains(t, in.Health(), "missing.json")
+}
+
+func TestLines_LongOnesAreRejectedAndTheNextIsNot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "log.json")
+	long := `{"a":"` + strings.Repeat("A", 10<<20) + `"}`
+	justTooLong := strings.Repeat("B", ingest.DefaultMaxLine+1)
+	longest := `{"a":"` + strings.Repeat("C", ingest.DefaultMaxLine-8) + `"}`
+	write(t, path, event(0)+"\n"+long+"\r\n"+event(1)+"\r\n"+justTooLong+"\n"+longest+"\n"+event(2)+"\n"+long)
+	sink := newMemSink()
+	st := ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path, Format: "decnet"}}})
+	assert.Equal(t, events(0, 3), sink.raws())
+	_, rejects := sink.stored()
+	require.Len(t, rejects, 4)
+	for i, want := range []struct {
+		line   string
+		reason string
+	}{{long, "line_too_long"}, {justTooLong, "line_too_long"}, {longest, "no_timestamp"}, {long, "line_too_long"}} {
+		assert.Equal(t, want.reason, rejects[i].Reason)
+		assert.EqualValues(t, len(want.line), rejects[i].Size)
+		assert.Equal(t, want.line[:64<<10], string(rejects[i].Line))
+	}
+	assert.Equal(t, map[string]int64{"line_too_long": 3, "no_timestamp": 1}, st.Sources[0].RejectedBy)
+}
