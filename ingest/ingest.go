@@ -48,7 +48,8 @@ type Sink interface {
 // Source is a file to read.
 type Source struct {
 	// Path is the name of a regular file or a link to one. A name that ends in .gz
-	// is decompressed and never followed.
+	// is decompressed and never followed. Files that are not followed are read one
+	// after the other: give the older ones first.
 	Path string
 	// Format is the name of one of [Formats]; "" chooses the first that recognises
 	// a line.
@@ -169,12 +170,7 @@ func (in *Ingester) run(ctx context.Context) error {
 		return err
 	}
 	var readers errgroup.Group
-	for i := range in.opt.Sources {
-		readers.Go(func() error {
-			in.newReader(i).run(ctx)
-			return nil
-		})
-	}
+	in.startReaders(ctx, &readers)
 	var committers errgroup.Group
 	committers.Go(func() error {
 		return in.newCommitter(joiner).run(ctx)
@@ -182,6 +178,29 @@ func (in *Ingester) run(ctx context.Context) error {
 	_ = readers.Wait() // readers report to the status
 	close(in.chunks)
 	return committers.Wait()
+}
+
+// startReaders reads followed files at the same time, and those that end one
+// after the other, in their order: so a hundred rotated files take the memory of
+// one, and a session that spans two of them is understood.
+func (in *Ingester) startReaders(ctx context.Context, g *errgroup.Group) {
+	var ending []*reader
+	for i := range in.opt.Sources {
+		if r := in.newReader(i); r.follows() {
+			g.Go(func() error {
+				r.run(ctx)
+				return nil
+			})
+		} else {
+			ending = append(ending, r)
+		}
+	}
+	g.Go(func() error {
+		for _, r := range ending {
+			r.run(ctx)
+		}
+		return nil
+	})
 }
 
 // load asks the sink where the last run ended, until it answers.

@@ -70,13 +70,16 @@ func (in *Ingester) newReader(i int) *reader {
 }
 
 func (r *reader) run(ctx context.Context) {
-	if r.src.Follow && !isGzip(r.path) {
+	if r.follows() {
 		r.follow(ctx)
 	} else {
 		r.once(ctx)
 	}
 	r.end(ctx)
 }
+
+// follows reports whether the source goes on at the end of its file.
+func (r *reader) follows() bool { return r.src.Follow && !isGzip(r.path) }
 
 // end tells the committer, once, that the source was read to its end.
 func (r *reader) end(ctx context.Context) {

@@ -149,3 +149,36 @@ func TestLines_LongOnesAreRejectedAndTheNextIsNot(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int64{"line_too_long": 3, "no_timestamp": 1}, st.Sources[0].RejectedBy)
 }
+
+func TestFollow_RecoversFromAFault(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		path := filepath.Join(dir, "log.json")
+		require.NoError(t, os.Mkdir(path, 0o700))
+		p := start(t, newMemSink(), path)
+		<-p.in.CaughtUp() // others need not wait for it
+		require.ErrorContains(t, p.in.Health(), "not a regular file")
+		require.NoError(t, os.Remove(path))
+		write(t, path, text(0, 3))
+		p.settle()
+		require.NoError(t, p.in.Health())
+		assert.Equal(t, events(0, 3), p.sink.raws())
+		p.finish(t)
+	})
+}
+
+// TestOnce_FilesAreReadInTheirOrder matters where a session spans two files.
+func TestOnce_FilesAreReadInTheirOrder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var sources []ingest.Source
+	for n := range 10 {
+		path := filepath.Join(dir, fmt.Sprintf("%d.gz", n))
+		require.NoError(t, os.WriteFile(path, zipped(t, text(n*300, n*300+300)), 0o600))
+		sources = append(sources, ingest.Source{Path: path, Follow: true})
+	}
+	sink := newMemSink()
+	ingestAll(t, ingest.Options{Sink: sink, Sources: sources})
+	assert.Equal(t, events(0, 3000), sink.raws())
+}
