@@ -123,9 +123,8 @@ func TestServe_EndsOpenStreamsWhenItStops(t *testing.T) {
 	p := launch(t, t.TempDir(), withAdmin())
 	events := openStream(t, p.admin(t), "/api/v1/stream")
 	events.next(t, "stats")
-	begin := time.Now()
 	require.Equal(t, exitOK, p.end(t))
-	assert.Less(t, time.Since(begin), drainTimeout, "a stream must not use up the time that others have to drain")
+	assert.NotContains(t, p.stderr.String(), "cut off", "a stream must not use up the time that others have to drain")
 	events.end(t)
 }
 
