@@ -100,7 +100,8 @@ func bareCommit(b *testing.B) func(*repo.Batch) {
 	_, err = db.ExecContext(b.Context(), `CREATE TABLE logs (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, decky TEXT NOT NULL,
 		service TEXT NOT NULL, event_type TEXT NOT NULL, attacker_ip TEXT NOT NULL, raw_line TEXT NOT NULL, fields TEXT NOT NULL,
 		msg TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL, original BLOB) STRICT;
-		CREATE INDEX logs_time ON logs (time); CREATE INDEX logs_attacker ON logs (attacker_ip, time);`)
+		CREATE INDEX logs_time ON logs (time); CREATE INDEX logs_attacker ON logs (attacker_ip, time);
+		CREATE INDEX logs_service ON logs (service, time); CREATE INDEX logs_decky ON logs (decky, time); CREATE INDEX logs_event ON logs (event_type, time);`)
 	require.NoError(b, err)
 	return func(batch *repo.Batch) {
 		ctx := context.Background() //nolint:usetesting // A context that can end costs the driver a goroutine a row.

@@ -52,6 +52,7 @@ func (s *Store) Commit(ctx context.Context, b *repo.Batch) error {
 	for i := range b.Events {
 		b.Events[i].ID = before + 1 + int64(i)
 	}
+	s.boundWAL(ctx)
 	return nil
 }
 

@@ -51,10 +51,11 @@ func (s *Store) shrink(ctx context.Context) {
 	if s.path == "" {
 		return
 	}
-	for _, query := range []string{"VACUUM", "PRAGMA wal_checkpoint(PASSIVE)"} {
-		if _, err := s.write.ExecContext(ctx, query); err != nil {
-			s.log.WarnContext(ctx, "could not shrink the database", slog.String("step", query), slog.Any("error", err))
-			return
-		}
+	_, err := s.write.ExecContext(ctx, "VACUUM")
+	if err == nil {
+		err = s.checkpoint(ctx)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "could not shrink the database", slog.Any("error", err))
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -86,6 +87,10 @@ type Store struct {
 
 	write *sql.DB // one connection, immediate transactions
 	read  *sql.DB // cannot write
+	// walLimit is the size of the write-ahead log, in bytes, at which Commit stops
+	// trusting the automatic checkpoints; walBase is where it begins.
+	walLimit atomic.Int64
+	walBase  int64
 	// keeper holds an in-memory database alive: it dies with its last connection.
 	keeper driver.Conn
 
@@ -115,7 +120,10 @@ func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (
 	}
 	s := newStore(drv, o, name)
 	s.path = o.Path
-	if migrate {
+	// The writer comes first: a database that is not in WAL mode yet could not be
+	// brought there beside a reader.
+	err = s.write.PingContext(ctx)
+	if err == nil && migrate {
 		err = migrateSchema(ctx, s.write)
 	}
 	if err != nil {
@@ -131,6 +139,8 @@ func newStore(drv driver.Driver, o Options, name dsn) *Store {
 		write: sql.OpenDB(connector{drv, name.writer(o)}),
 		read:  sql.OpenDB(connector{drv, name.reader(o)}),
 	}
+	s.walBase = 4 * 4096 * int64(o.CheckpointPages)
+	s.walLimit.Store(s.walBase)
 	s.write.SetMaxOpenConns(1)
 	s.write.SetMaxIdleConns(1)
 	s.read.SetMaxOpenConns(o.Readers)
@@ -167,14 +177,60 @@ func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
 	if s.path == "" {
 		return bytes, nil
 	}
+	wal, err := s.walSize()
+	if err != nil {
+		return 0, fmt.Errorf("size: %w", err)
+	}
+	return bytes + wal, nil
+}
+
+// walSize returns the size of the write-ahead log, 0 where there is none.
+func (s *Store) walSize() (int64, error) {
 	wal, err := os.Stat(s.path + "-wal")
 	switch {
 	case err == nil:
-		bytes += wal.Size()
-	case !errors.Is(err, os.ErrNotExist):
-		return 0, fmt.Errorf("size: %w", err)
+		return wal.Size(), nil
+	case errors.Is(err, os.ErrNotExist):
+		return 0, nil
 	}
-	return bytes, nil
+	return 0, err
+}
+
+// boundWAL cuts the write-ahead log back when it has outgrown its limit. The
+// checkpoints that SQLite makes by itself wait for nobody: while there is always
+// some reader in the log, they can never begin it anew, and it would grow as long
+// as the load lasts. This one waits for the readers that are there, while new
+// ones already read from the database. It gives up after the busy timeout, as
+// beside a long search, and then the limit goes up, so that not every commit
+// waits.
+func (s *Store) boundWAL(ctx context.Context) {
+	if s.path == "" {
+		return
+	}
+	size, err := s.walSize()
+	if err != nil || size < s.walLimit.Load() {
+		return
+	}
+	if err = s.checkpoint(ctx); err == nil {
+		s.walLimit.Store(s.walBase)
+		return
+	}
+	s.walLimit.Store(2 * size)
+	s.log.WarnContext(ctx, "the write-ahead log keeps growing", slog.Int64("bytes", size), slog.Any("error", err))
+}
+
+// checkpoint moves the whole write-ahead log into the database and empties it.
+func (s *Store) checkpoint(ctx context.Context) error {
+	var busy bool
+	var frames, moved int64
+	err := s.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if busy {
+		return fmt.Errorf("checkpoint: a reader is in the way (%d of %d pages moved)", moved, frames)
+	}
+	return nil
 }
 
 // PoolStats returns the state of the write pool (one connection: its wait count
