@@ -5,8 +5,13 @@ import "time"
 // Event is one event on its way into the store: the row and all that the rules
 // found in it.
 type Event struct {
-	// Log is the row; the engine fills in its ID when it commits.
+	// Log is the row; the engine fills in its ID when it commits. The ID stays 0
+	// when Key was known already: the event is a duplicate and nothing of it is
+	// stored.
 	Log
+	// Key identifies the event to the one who sent it, as 16 bytes of a hash over
+	// sender and id; nil means that the sender gave no id.
+	Key []byte
 	// Bounties take Time, Decky, Service and AttackerIP from Log; only Type and
 	// Payload are read.
 	Bounties []Bounty
@@ -45,6 +50,10 @@ type Batch struct {
 	// ended and may be forgotten. A session in both is forgotten.
 	Sessions       []Session
 	ClosedSessions []string
+	// Receipt answers a batch that a sensor sent; nil for all else. The engine
+	// fills in its Accepted and Duplicate. A receipt whose key is stored already
+	// fails the batch with [ErrConflict].
+	Receipt *Receipt
 }
 
 // Position is how far a source has been read. It is committed with the rows
@@ -69,8 +78,9 @@ type Position struct {
 	Done bool
 	// Format is the name of the format that was found, "" before the first line.
 	Format string
-	// Lines = Accepted + Rejected + Ignored, since the source was first read.
-	Lines, Accepted, Rejected, Ignored int64
+	// Lines = Accepted + Duplicate + Rejected + Ignored, since the source was first
+	// read.
+	Lines, Accepted, Duplicate, Rejected, Ignored int64
 	// UpdatedAt is the wall time of the commit.
 	UpdatedAt time.Time
 }
