@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"strings"
+	"time"
 
 	"decnet/repo"
 )
@@ -42,10 +43,8 @@ func parseDecnet(line []byte) (Record, error) {
 		d.wire, d.hasWire = parseSyslog(raw)
 	}
 	var e repo.Event
-	if e.Time, err = timeOf(d.wire.timestamp); !d.hasWire || err != nil {
-		if e.Time, err = eventTime(env.get("timestamp")); err != nil {
-			return Record{}, err
-		}
+	if e.Time, err = d.time(); err != nil {
+		return Record{}, err
 	}
 	d.readFields()
 	e.RawLine = raw
@@ -77,6 +76,21 @@ type decnetLine struct {
 	fields  object
 	// lossy says that the row can't hold all of the envelope.
 	lossy bool
+}
+
+// time prefers the decoy's own time, of which the collector's is the first 19
+// characters; where it is not, it is something of its own.
+func (d *decnetLine) time() (time.Time, error) {
+	stamp := d.env.get("timestamp")
+	if d.hasWire {
+		if t, err := timeOf(d.wire.timestamp); err == nil {
+			text, ok := scalarText(stamp)
+			cut := strings.NewReplacer("T", " ", "t", " ").Replace(d.wire.timestamp)
+			d.lossy = d.lossy || stamp != nil && !ok || !strings.HasPrefix(cut, text)
+			return t, nil
+		}
+	}
+	return eventTime(stamp)
 }
 
 // readFields takes the collector's fields and mends them by the decoy's own

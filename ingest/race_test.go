@@ -4,4 +4,4 @@ package ingest_test
 
 // killLines is smaller under the race detector, which makes the store ten times
 // slower and looks for something else.
-const killLines = 30_000
+const killLines = 10_000

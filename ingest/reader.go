@@ -223,6 +223,9 @@ func (r *reader) readOn(ctx context.Context) error {
 		r.buf = make([]byte, edge+readSize)
 	}
 	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		data, err := r.read()
 		if err != nil && !errors.Is(err, io.EOF) {
 			// What came before a broken place in a .gz is as good as any.

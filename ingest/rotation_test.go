@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -78,6 +79,32 @@ func TestFollow_CopyTruncate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFollow_HoleAfterTruncation is what becomes of a log whose writer does not
+// append: it goes on at its old offset, and all before that is NUL.
+func TestFollow_HoleAfterTruncation(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		path := filepath.Join(dir, "log.json")
+		f, err := os.Create(path)
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, f.Close()) }()
+		p := start(t, newMemSink(), path)
+		for n := range 4 {
+			addTo(t, f, text(n*20, n*20+20))
+			p.settle()
+			copyFile(t, path, fmt.Sprint(path, ".", n))
+			require.NoError(t, os.Truncate(path, 0))
+		}
+		addTo(t, f, text(80, 81))
+		p.settle()
+		p.finish(t)
+		assert.Equal(t, events(0, 81), p.sink.raws())
+		_, rejects := p.sink.stored()
+		assert.Empty(t, rejects)
+	})
 }
 
 func TestFollow_TruncationWithoutCopyKeepsTheCutLine(t *testing.T) {
