@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -52,15 +53,18 @@ func (l *logsResource) list(c *call) (answer, error) {
 // logFilter reads search, start_time and end_time.
 func logFilter(p contract.Params) (repo.LogFilter, error) {
 	f := repo.LogFilter{Search: repo.ParseSearch(p.String("search"))}
-	var err error
+	var ok bool
 	if p.Given("start_time") {
-		if f.Start, _, err = parseTime("start_time", p.String("start_time")); err != nil {
-			return f, err
+		if f.Start, _, ok = contract.ParseTimeBound(p.String("start_time")); !ok {
+			return f, errors.New("start_time passed the contract but is no time")
 		}
 	}
 	if p.Given("end_time") {
-		if _, f.End, err = parseTime("end_time", p.String("end_time")); err != nil {
-			return f, err
+		if _, f.End, ok = contract.ParseTimeBound(p.String("end_time")); !ok {
+			return f, errors.New("end_time passed the contract but is no time")
+		}
+		if f.End.IsZero() { // which would mean no bound
+			f.End = f.End.Add(1)
 		}
 	}
 	return f, nil

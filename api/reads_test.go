@@ -133,6 +133,9 @@ func TestLogs_TimeRangeIsInclusiveInEveryNotation(t *testing.T) {
 		{"2026-04-17T12:00:00.500000001Z", "2026-04-17 23:59:59", 1},
 		{"2026-04-18", "2026-04-17", 0},
 		{"2026-04-17t12:00:00z", "", 3},
+		{"0001-01-01", "9999-12-31", 5},
+		{"", "0001-01-01T00:00:00.0Z", 0},
+		{"9999-12-31T23:59:59Z", "", 0},
 	} {
 		got := logsOf(w.Viewer.Get("/api/v1/logs", "start_time", c.start, "end_time", c.end).OK())
 		assert.Equal(t, c.want, got.Total, "%s – %s", c.start, c.end)
