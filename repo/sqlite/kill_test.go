@@ -71,7 +71,7 @@ func runAndKill(t *testing.T, path string, commits int) (said int) {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKill_Child$") //nolint:gosec // This test binary.
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKill_Child$")
 	cmd.Env = append(os.Environ(), childPath+"="+path)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
