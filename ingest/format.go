@@ -94,6 +94,34 @@ type ParseError struct {
 // Error implements error.
 func (e *ParseError) Error() string { return e.Reason + ": " + e.Detail }
 
+// The slugs of an [IgnoreError]. They are counted: never rename one.
+const (
+	// IgnoredOwnMessage is a message of the decoy about itself.
+	IgnoredOwnMessage = "own_message"
+	// IgnoredOwnConnection is a connection that the decoy made or waits for.
+	IgnoredOwnConnection = "own_connection"
+	// IgnoredHeader is a header or comment line of a file.
+	IgnoredHeader = "header"
+	// IgnoredNoEvent is a line that is known to say nothing about an attacker.
+	IgnoredNoEvent = "no_event"
+)
+
+// IgnoreError says why a line is no event on purpose. Nothing is lost by it: the
+// line is counted and not kept.
+type IgnoreError struct {
+	// Reason is one of the Ignored constants, or the name of an ignore rule.
+	Reason string
+	// Detail is a sentence for the operator.
+	Detail string
+}
+
+// Error implements error.
+func (e *IgnoreError) Error() string { return e.Reason + ": " + e.Detail }
+
+func ignore(reason, format string, args ...any) error {
+	return &IgnoreError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
 func reject(reason, format string, args ...any) error {
 	return &ParseError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
