@@ -36,7 +36,9 @@ func TestFieldEquals_FastPath(t *testing.T) {
 			for _, value := range wanted {
 				f := FieldEquals{Key: key, Value: value}
 				want := f.matchDecoded(l)
-				require.Equal(t, want, f.Match(l), "%s:%s in %s", key, value, fields)
+				if f.Match(l) != want { // not an assertion: a quarter of a million of them take seconds
+					t.Fatalf("%s:%s in %s: Match is %v", key, value, fields, !want)
+				}
 				if want {
 					matches++
 				}

@@ -64,18 +64,18 @@ func TestPurge_BesideReader(t *testing.T) {
 func TestWAL_IsBounded(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.db")
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, CheckpointPages: 100})
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, CheckpointPages: 30})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	for range 40 {
-		require.NoError(t, s.Commit(t.Context(), someEvents(250)))
+	for range 20 {
+		require.NoError(t, s.Commit(t.Context(), someEvents(100)))
 	}
 	info, err := os.Stat(path + "-wal")
 	require.NoError(t, err)
 	size, err := s.Size(t.Context())
 	require.NoError(t, err)
-	require.Greater(t, size, int64(6<<20))
-	assert.Less(t, info.Size(), int64(3<<20))
+	require.Greater(t, size, int64(3<<19))
+	assert.Less(t, info.Size(), int64(1<<20))
 }
 
 // TestWAL_IsBoundedBesideReaders has a reader in the log at any moment, each
@@ -85,7 +85,7 @@ func TestWAL_IsBoundedBesideReaders(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "x.db")
 	var log bytes.Buffer
-	s := clone(t, template(t), sqlite.Options{Path: path, CheckpointPages: 50, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s := clone(t, template(t), sqlite.Options{Path: path, CheckpointPages: 20, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	db, err := sql.Open("sqlite", path+"?_busy_timeout=5000")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, db.Close()) })
@@ -113,8 +113,8 @@ func TestWAL_IsBoundedBesideReaders(t *testing.T) {
 			}
 		}
 	}()
-	for range 60 {
-		require.NoError(t, s.Commit(ctx, someEvents(100)))
+	for range 40 {
+		require.NoError(t, s.Commit(ctx, someEvents(50)))
 	}
 	info, err := os.Stat(path + "-wal")
 	require.NoError(t, err)
@@ -122,8 +122,8 @@ func TestWAL_IsBoundedBesideReaders(t *testing.T) {
 	<-stopped
 	size, err := s.Size(ctx)
 	require.NoError(t, err)
-	require.Greater(t, size, int64(4<<20))
-	assert.Less(t, info.Size(), int64(2<<20), log.String())
+	require.Greater(t, size, int64(3<<19))
+	assert.Less(t, info.Size(), int64(1<<20), log.String())
 }
 
 // TestWAL_LongReader never ends: commits go on, the log grows and somebody is
@@ -134,7 +134,7 @@ func TestWAL_LongReader(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	var log bytes.Buffer
 	s := clone(t, template(t), sqlite.Options{
-		Path: path, CheckpointPages: 50, BusyTimeout: time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Path: path, CheckpointPages: 20, BusyTimeout: time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestWAL_LongReader(t *testing.T) {
 	var n int
 	require.NoError(t, tx.QueryRowContext(ctx, "SELECT count(*) FROM logs").Scan(&n))
 	for range 30 {
-		require.NoError(t, s.Commit(ctx, someEvents(100)))
+		require.NoError(t, s.Commit(ctx, someEvents(50)))
 	}
 	warnings := strings.Count(log.String(), "the write-ahead log keeps growing")
 	assert.Positive(t, warnings)
@@ -151,9 +151,9 @@ func TestWAL_LongReader(t *testing.T) {
 	require.NoError(t, tx.Rollback())
 	require.NoError(t, db.Close())
 	for range 30 {
-		require.NoError(t, s.Commit(ctx, someEvents(100)))
+		require.NoError(t, s.Commit(ctx, someEvents(50)))
 	}
 	info, err := os.Stat(path + "-wal")
 	require.NoError(t, err)
-	assert.Less(t, info.Size(), int64(2<<20), "it is cut back once the reader is gone")
+	assert.Less(t, info.Size(), int64(1<<20), "it is cut back once the reader is gone")
 }
