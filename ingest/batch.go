@@ -35,6 +35,7 @@ type committer struct {
 type progress struct {
 	counts  Counts
 	reasons map[string]int64
+	ignored map[string]int64
 	offset  int64
 	readAt  time.Time
 }
@@ -140,13 +141,16 @@ func (c *committer) append(ch *chunk) {
 	}
 	p := c.progress[ch.source]
 	if p == nil {
-		p = &progress{reasons: map[string]int64{}}
+		p = &progress{reasons: map[string]int64{}, ignored: map[string]int64{}}
 		c.progress[ch.source] = p
 	}
 	p.counts.add(ch.counts)
 	p.offset, p.readAt = ch.pos.Offset, ch.readAt
 	for i := range ch.rejects {
 		p.reasons[ch.rejects[i].Reason]++
+	}
+	for _, reason := range ch.ignored {
+		p.ignored[reason]++
 	}
 }
 
@@ -228,6 +232,9 @@ func (c *committer) noteStored(now time.Time) {
 			}
 			for reason, n := range p.reasons {
 				src.RejectedBy[reason] += n
+			}
+			for reason, n := range p.ignored {
+				src.IgnoredBy[reason] += n
 			}
 		}
 	})

@@ -13,10 +13,11 @@ type Format struct {
 	Name string
 	// Sniff reports whether a line is of this format, beyond reasonable doubt.
 	Sniff func(line []byte) bool
-	// Parse makes a record of one line, which has no line end. It is pure: the
-	// same line always gives the same record. It does not keep line. Any error is
-	// a *[ParseError].
-	Parse func(line []byte) (Record, error)
+	// Parse makes records of one line, which has no line end: mostly one, and
+	// several where a line sums a session up. It is pure: the same line always
+	// gives the same records. It does not keep line. Any error is a *[ParseError],
+	// or an *[IgnoreError] for a line that is no event on purpose.
+	Parse func(line []byte) ([]Record, error)
 }
 
 // Record is what a line says.
@@ -45,8 +46,25 @@ type SessionRef struct {
 // a line of a source without one.
 func Formats() []Format {
 	return []Format{
-		{Name: "decnet", Sniff: sniffDecnet, Parse: parseDecnet},
-		{Name: "cowrie", Sniff: sniffCowrie, Parse: parseCowrie},
+		{Name: "decnet", Sniff: sniffDecnet, Parse: single(parseDecnet)},
+		{Name: "cowrie", Sniff: sniffCowrie, Parse: single(parseCowrie)},
+		{Name: "syslog", Sniff: sniffSyslog, Parse: parseSyslogLine},
+		{Name: "opencanary", Sniff: sniffOpenCanary, Parse: parseOpenCanary},
+		{Name: "dionaea", Sniff: sniffDionaea, Parse: parseDionaea},
+		{Name: "heralding", Sniff: sniffHeralding, Parse: parseHeralding},
+		{Name: "honeytrap", Sniff: sniffHoneytrap, Parse: parseHoneytrap},
+		{Name: "honeytrap-go", Sniff: sniffHoneytrapGo, Parse: parseHoneytrapGo},
+	}
+}
+
+// single is a parser whose lines give one record each.
+func single(parse func(line []byte) (Record, error)) func(line []byte) ([]Record, error) {
+	return func(line []byte) ([]Record, error) {
+		rec, err := parse(line)
+		if err != nil {
+			return nil, err
+		}
+		return []Record{rec}, nil
 	}
 }
 

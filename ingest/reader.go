@@ -30,6 +30,8 @@ type chunk struct {
 	source  int
 	records []Record
 	rejects []repo.Reject
+	// ignored are the reasons of the ignored lines, but for blank ones.
+	ignored []string
 	counts  Counts
 	bytes   int
 	// pos is the position behind the chunk.
@@ -290,11 +292,18 @@ func (r *reader) take(line rawLine) {
 		r.pos.Ignored++
 		return
 	}
-	rec, err := r.parse(line)
+	records, err := r.parse(line)
 	if err == nil {
-		r.chunk.records = append(r.chunk.records, rec)
+		r.chunk.records = append(r.chunk.records, records...)
 		r.chunk.counts.Accepted++
 		r.pos.Accepted++
+		return
+	}
+	var ignored *IgnoreError
+	if errors.As(err, &ignored) {
+		r.chunk.counts.Ignored++
+		r.pos.Ignored++
+		r.chunk.ignored = append(r.chunk.ignored, ignored.Reason)
 		return
 	}
 	var why *ParseError
@@ -311,21 +320,21 @@ func (r *reader) take(line rawLine) {
 	r.pos.Rejected++
 }
 
-func (r *reader) parse(line rawLine) (rec Record, err error) {
+func (r *reader) parse(line rawLine) (records []Record, err error) {
 	if line.long {
-		return rec, reject(ReasonLineTooLong, "The line has %d bytes; the limit is %d.", line.size, r.in.opt.MaxLine)
+		return nil, reject(ReasonLineTooLong, "The line has %d bytes; the limit is %d.", line.size, r.in.opt.MaxLine)
 	}
 	if r.format.Parse == nil {
 		var ok bool
 		if r.format, ok = sniff(r.formats, line.text); !ok {
-			return rec, reject(ReasonUnknownFormat, "No known format recognises the line.")
+			return nil, reject(ReasonUnknownFormat, "No known format recognises the line.")
 		}
 		r.noteFormat()
 	}
 	// A fault of a parser must not stop the lines behind the one that found it.
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v", v)
+			records, err = nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
 	return r.format.Parse(line.text)

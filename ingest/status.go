@@ -44,8 +44,9 @@ type SourceStatus struct {
 	// and Lag their difference.
 	Offset, Size, Lag int64
 	Counts
-	// RejectedBy counts rejects by their reason.
-	RejectedBy map[string]int64
+	// RejectedBy counts rejects by their reason; IgnoredBy the ignored lines that
+	// are not blank.
+	RejectedBy, IgnoredBy map[string]int64
 	// LastLine is the wall time at which the last line was read; zero for none.
 	LastLine time.Time
 	// Note is a sentence on a state that needs one; LastError what went wrong
@@ -79,7 +80,7 @@ func newBoard(sources []Source) *board {
 	for _, s := range sources {
 		b.st.Sources = append(b.st.Sources, SourceStatus{
 			Path: s.Path, Follow: s.Follow, State: StateWaiting, Format: s.Format,
-			RejectedBy: map[string]int64{},
+			RejectedBy: map[string]int64{}, IgnoredBy: map[string]int64{},
 		})
 	}
 	return b
@@ -103,7 +104,7 @@ func (b *board) snapshot() Status {
 	st := b.st
 	st.Sources = make([]SourceStatus, len(b.st.Sources))
 	for i, s := range b.st.Sources {
-		s.RejectedBy = maps.Clone(s.RejectedBy)
+		s.RejectedBy, s.IgnoredBy = maps.Clone(s.RejectedBy), maps.Clone(s.IgnoredBy)
 		s.Lag = max(s.Size-s.Offset, 0)
 		st.Sources[i] = s
 	}
