@@ -50,10 +50,10 @@ type Batch struct {
 	// ended and may be forgotten. A session in both is forgotten.
 	Sessions       []Session
 	ClosedSessions []string
-	// Receipt answers a batch that a sensor sent; nil for all else. The engine
-	// fills in its Accepted and Duplicate. A receipt whose key is stored already
-	// fails the batch with [ErrConflict].
-	Receipt *Receipt
+	// Receipts answer what sensors sent: each for the events
+	// between its First and Last. The engine fills in their Accepted and Duplicate.
+	// A receipt whose key is stored already fails the batch with [ErrConflict].
+	Receipts []*Receipt
 }
 
 // Position is how far a source has been read. It is committed with the rows
