@@ -257,6 +257,7 @@ func TestStatus_TellsLagAndRejects(t *testing.T) {
 			Offset: info.Size(), Size: info.Size(),
 			Counts:     ingest.Counts{Lines: 6, Accepted: 3, Rejected: 2, Ignored: 1},
 			RejectedBy: map[string]int64{"no_timestamp": 1, "not_json": 1},
+			IgnoredBy:  map[string]int64{},
 			LastLine:   time.Now(),
 		}
 		assert.Equal(t, []ingest.SourceStatus{want}, st.Sources)
@@ -295,4 +296,33 @@ func TestSessions_AreBoundedHereAndInTheStore(t *testing.T) {
 		}
 		assert.Equal(t, 10, telnet, "the sessions that were silent the longest are forgotten")
 	}
+}
+
+func TestSessions_AnIDThatIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cowrie.json")
+	connect := func(protocol string) string {
+		return cowrieLine("x", "session.connect", `,"protocol":"`+protocol+`"`, 1) + "\n"
+	}
+	login := cowrieLine("x", "login.failed", "", 2) + "\n"
+	closed := cowrieLine("x", "session.closed", "", 3) + "\n"
+	sink := newMemSink()
+	for _, step := range []struct {
+		lines string
+		open  int
+	}{
+		{connect("telnet"), 1}, {closed + connect("ssh") + login, 1}, {connect("telnet") + login, 1},
+		{closed + connect("ssh") + closed, 0}, {login, 0}, {connect("telnet") + closed, 0},
+	} {
+		add(t, path, step.lines)
+		ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
+		assert.Len(t, sink.sessions, step.open, "after %s", step.lines)
+	}
+	var services []string
+	for _, e := range sink.events {
+		services = append(services, e.Service)
+	}
+	assert.Equal(t, []string{
+		"telnet", "telnet", "ssh", "ssh", "telnet", "telnet", "telnet", "ssh", "ssh", "ssh", "telnet", "telnet",
+	}, services)
 }

@@ -143,11 +143,14 @@ func ingestWithCrashes(t *testing.T, seed uint64, log []byte, path string, sink 
 // commit: before it, or after it but before anybody learns of it.
 func runAndMaybeDie(t *testing.T, rng *rand.Rand, path string, sink *memSink) (died bool) {
 	t.Helper()
+	return runUntil(t, path, sink, 1+rng.IntN(4), rng.IntN(2) == 0, 1+rng.IntN(150))
+}
+
+func runUntil(t *testing.T, path string, sink *memSink, deadline int, after bool, batchSize int) (died bool) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	sink.calls = 0
-	deadline := 1 + rng.IntN(4)
-	after := rng.IntN(2) == 0
 	die := func(call int) error {
 		if call < deadline {
 			return nil
@@ -166,8 +169,8 @@ func runAndMaybeDie(t *testing.T, rng *rand.Rand, path string, sink *memSink) (d
 		}, die
 	}
 	in, err := ingest.New(ingest.Options{
-		Sink: sink, Sources: []ingest.Source{{Path: path, Format: "cowrie", Follow: true}}, MaxLine: maxLine,
-		BatchSize: 1 + rng.IntN(150), PollInterval: time.Millisecond, BatchWait: time.Millisecond, StopGrace: 1,
+		Sink: sink, Sources: []ingest.Source{{Path: path, Follow: true}}, MaxLine: maxLine,
+		BatchSize: batchSize, PollInterval: time.Millisecond, BatchWait: time.Millisecond, StopGrace: 1,
 	})
 	require.NoError(t, err)
 	done := make(chan error, 1)
@@ -183,6 +186,45 @@ func runAndMaybeDie(t *testing.T, rng *rand.Rand, path string, sink *memSink) (d
 	}
 	sink.fail, sink.lie = nil, nil
 	return died
+}
+
+// TestCrash_WhileDrainingRotatedFiles kills the ingester at every commit of a
+// catch-up over three rotated files and the current one.
+func TestCrash_WhileDrainingRotatedFiles(t *testing.T) {
+	t.Parallel()
+	for deadline := 1; deadline <= 12; deadline++ {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprint("commit ", deadline, " after ", after), func(t *testing.T) {
+				t.Parallel()
+				testCrashWhileDraining(t, deadline, after)
+			})
+		}
+	}
+}
+
+func testCrashWhileDraining(t *testing.T, deadline int, after bool) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "log.json")
+	sink := newMemSink()
+	write(t, path, text(0, 10))
+	ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
+	add(t, path, text(10, 30))
+	rename(t, path, path+".3")
+	for n, name := range []string{".2", ".1", ""} {
+		write(t, path+name, text(30+n*20, 50+n*20))
+		at := time.Date(2026, 4, 14, 9, n, 0, 0, time.UTC)
+		require.NoError(t, os.Chtimes(path+name, at, at))
+	}
+	before := time.Date(2026, 4, 14, 8, 0, 0, 0, time.UTC)
+	require.NoError(t, os.Chtimes(path+".3", before, before))
+
+	died := runUntil(t, path, sink, deadline, after, 5)
+	assert.True(t, died)
+	for died { // and again, a little later
+		deadline++
+		died = runUntil(t, path, sink, deadline, after, 7)
+	}
+	assert.Equal(t, events(0, 90), sink.raws())
 }
 
 // TestGrowth_InAnyPiecesGivesTheSameRows lets a running ingester see a log grow
