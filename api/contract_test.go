@@ -97,6 +97,9 @@ func TestContract_UnknownPathsAndMethods(t *testing.T) {
 	for _, path := range []string{"/", "/api/v1", "/api/v1/nope", "/api/v2/stats", "/api/v1/stats/", "//api/v1/stats", "/api/v1/../v1/stats", "/api/v1/attackers/"} {
 		w.Admin.Get(path).WantProblem(http.StatusNotFound, "Not found")
 	}
+	// An id with a slash in it names no path of ours, whatever the rest says.
+	w.Admin.Put("/api/v1/config/users/%2F/reset-password", map[string]string{"new_password": "long-enough"}).
+		WantProblem(http.StatusNotFound, "Not found")
 	for path, allow := range map[string]string{
 		"/api/v1/stats":                   "GET, HEAD",
 		"/api/v1/auth/login":              "POST",
