@@ -12,6 +12,9 @@ type Event struct {
 	// Key identifies the event to the one who sent it, as 16 bytes of a hash over
 	// sender and id; nil means that the sender gave no id.
 	Key []byte
+	// Part says that the event comes from the same line as the event before it.
+	// Counts of lines, such as those of a [Receipt], leave it out.
+	Part bool
 	// Bounties take Time, Decky, Service and AttackerIP from Log; only Type and
 	// Payload are read.
 	Bounties []Bounty
@@ -50,8 +53,9 @@ type Batch struct {
 	// ended and may be forgotten. A session in both is forgotten.
 	Sessions       []Session
 	ClosedSessions []string
-	// Receipts answer what sensors sent: each for the events
-	// between its First and Last. The engine fills in their Accepted and Duplicate.
+	// Receipts answer what sensors sent: each for Events[First:Last]. The engine
+	// fills in their Accepted and Duplicate, in lines: of the events without Part,
+	// those that got an ID and those whose Key was known.
 	// A receipt whose key is stored already fails the batch with [ErrConflict].
 	Receipts []*Receipt
 }

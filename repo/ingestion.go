@@ -32,7 +32,7 @@ type IngestStatus struct {
 // SourceStatus is the state of one source.
 type SourceStatus struct {
 	// Name is a path, the name of a sensor, or the peer of a syslog connection;
-	// Kind is file, sensor or syslog.
+	// Kind is file, stdin, sensor or syslog.
 	Name, Kind string
 	// State is waiting, reading, following, done, failed, connected or idle.
 	State string

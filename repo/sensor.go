@@ -27,13 +27,18 @@ type Receipt struct {
 	Sensor, Key string
 	// BodyHash is the SHA-256 of what was sent: the same key with another body is
 	// a mistake of the sender.
-	BodyHash                               []byte
+	BodyHash []byte
+	// The counts are of lines. A line that gives several events is counted with the
+	// first of them; see [Event.Part].
 	Accepted, Duplicate, Rejected, Ignored int64
 	// Rejects say what was wrong with which line, counted from 0; at most
 	// [MaxReceiptRejects].
 	Rejects []ReceiptReject
 	// At is the wall time of the commit.
 	At time.Time
+	// First and Last choose the events that the receipt is for, as
+	// Batch.Events[First:Last]. They mean something only within a batch.
+	First, Last int
 }
 
 // MaxReceiptRejects bounds [Receipt.Rejects].
