@@ -35,7 +35,7 @@ type template struct {
 	admin, viewer, mustChange repo.User
 }
 
-// shared makes the template at the first world of the process.
+// shared makes the template once a process; see [Main].
 //
 //nolint:gochecknoglobals // made once and never changed; a copy for each world would cost a hundred times the world
 var shared struct {
@@ -49,18 +49,21 @@ func sharedTemplate() (*template, error) {
 	return shared.t, shared.err
 }
 
-// Main runs the tests of a package that makes worlds, and fails if a goroutine
-// outlived them. A package has one line for it:
+// Main makes the template, runs the tests of a package that makes worlds, and
+// fails if a goroutine outlived them. A package has one line for it:
 //
 //	func TestMain(m *testing.M) { testutil.Main(m) }
 func Main(m *testing.M) {
+	// Now, and not at the first world: that one may be inside a testing/synctest
+	// bubble, and what it makes would die with the bubble.
+	if _, err := sharedTemplate(); err != nil {
+		fmt.Fprintln(os.Stderr, "the template of all worlds:", err)
+		os.Exit(1)
+	}
 	code := m.Run()
-	shared.once.Do(func() {})
-	if shared.t != nil {
-		if err := shared.t.database.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "close the template:", err)
-			code = 1
-		}
+	if err := shared.t.database.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "close the template:", err)
+		code = 1
 	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
