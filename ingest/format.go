@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"decnet/repo"
 )
@@ -18,6 +19,10 @@ type Format struct {
 	// gives the same records. It does not keep line. Any error is a *[ParseError],
 	// or an *[IgnoreError] for a line that is no event on purpose.
 	Parse func(line []byte) ([]Record, error)
+	// ParseAt is Parse for lines whose times lack the year; nil for other formats.
+	// Reference is a time by which the line was written, such as when its file was
+	// last changed. It is as pure: the same line and reference give the same.
+	ParseAt func(line []byte, reference time.Time) ([]Record, error)
 }
 
 // Record is what a line says.
@@ -54,6 +59,7 @@ func Formats() []Format {
 		{Name: "heralding", Sniff: sniffHeralding, Parse: parseHeralding},
 		{Name: "honeytrap", Sniff: sniffHoneytrap, Parse: parseHoneytrap},
 		{Name: "honeytrap-go", Sniff: sniffHoneytrapGo, Parse: parseHoneytrapGo},
+		{Name: "sshd", Sniff: sniffSSHD, Parse: parseSSHD, ParseAt: parseSSHDAt},
 	}
 }
 
@@ -68,8 +74,8 @@ func single(parse func(line []byte) (Record, error)) func(line []byte) ([]Record
 	}
 }
 
-func formatNamed(name string) (Format, bool) {
-	for _, f := range Formats() {
+func formatNamed(formats []Format, name string) (Format, bool) {
+	for _, f := range formats {
 		if f.Name == name {
 			return f, true
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +65,9 @@ type Source struct {
 type Options struct {
 	Sink    Sink
 	Sources []Source
+	// Formats are further formats, such as those of [LoadMapping]. They are tried
+	// before the table of [Formats], and hide those of the same name.
+	Formats []Format
 	// BatchSize is the largest number of events and rejects in a batch
 	// (DefaultBatchSize).
 	BatchSize int
@@ -93,6 +97,7 @@ type Options struct {
 // Ingester reads its sources and commits what they give. It runs once.
 type Ingester struct {
 	opt      Options
+	formats  []Format
 	files    *registry
 	status   *board
 	chunks   chan chunk
@@ -108,17 +113,19 @@ func New(opt Options) (*Ingester, error) {
 	if opt.Sink == nil {
 		return nil, errors.New("ingest: no sink")
 	}
+	formats := slices.Concat(opt.Formats, Formats())
 	for i, s := range opt.Sources {
 		if s.Path == "" {
 			return nil, fmt.Errorf("ingest: source %d has no path", i+1)
 		}
-		if _, ok := formatNamed(s.Format); s.Format != "" && !ok {
+		if _, ok := formatNamed(formats, s.Format); s.Format != "" && !ok {
 			return nil, fmt.Errorf("ingest: source %s: unknown format %q", s.Path, s.Format)
 		}
 	}
 	opt.setDefaults()
 	return &Ingester{
 		opt:      opt,
+		formats:  formats,
 		files:    newRegistry(),
 		status:   newBoard(opt.Sources),
 		chunks:   make(chan chunk, chunkQueue),

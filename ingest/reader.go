@@ -60,6 +60,9 @@ type reader struct {
 	pos    repo.Position
 	chunk  chunk
 	buf    []byte
+	// reference is a time by which the lines being read were written: see
+	// [Format.ParseAt].
+	reference time.Time
 }
 
 func (in *Ingester) newReader(i int) *reader {
@@ -68,7 +71,7 @@ func (in *Ingester) newReader(i int) *reader {
 	if err != nil {
 		path = src.Path
 	}
-	return &reader{in: in, index: i, src: src, path: path, formats: Formats()}
+	return &reader{in: in, index: i, src: src, path: path, formats: in.formats}
 }
 
 func (r *reader) run(ctx context.Context) {
@@ -208,7 +211,7 @@ func (r *reader) chooseFormat(stored string) {
 	if name == "" {
 		name = stored
 	}
-	r.format, _ = formatNamed(name)
+	r.format, _ = formatNamed(r.formats, name)
 	r.noteFormat()
 }
 
@@ -228,6 +231,7 @@ func (r *reader) readOn(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		r.noteReference()
 		data, err := r.read()
 		if err != nil && !errors.Is(err, io.EOF) {
 			// What came before a broken place in a .gz is as good as any.
@@ -337,6 +341,9 @@ func (r *reader) parse(line rawLine) (records []Record, err error) {
 			records, err = nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
+	if r.format.ParseAt != nil {
+		return r.format.ParseAt(line.text, r.reference)
+	}
 	return r.format.Parse(line.text)
 }
 
@@ -373,6 +380,16 @@ func (r *reader) wait(ctx context.Context) {
 	select {
 	case <-t.C:
 	case <-ctx.Done():
+	}
+}
+
+// noteReference takes the time at which the file was last changed, before what
+// was written by then is read. Of a file that can't tell it, nothing was written
+// later than now.
+func (r *reader) noteReference() {
+	r.reference = r.in.opt.Now()
+	if info, err := r.file.f.Stat(); err == nil && info.ModTime().Before(r.reference) {
+		r.reference = info.ModTime()
 	}
 }
 
