@@ -19,7 +19,7 @@ func position(source string) repo.Position {
 	return repo.Position{
 		Source: source, Path: "/var/log/\xff", Device: math.MaxUint64, Inode: 1 << 63,
 		HeadLen: 3, HeadHash: []byte{0, 1, 0xff}, Offset: math.MaxInt64, TailLen: 2, TailHash: []byte{9}, Done: true, Format: "decnet",
-		Lines: 6, Accepted: 1, Rejected: 2, Ignored: 3,
+		Lines: 10, Accepted: 1, Duplicate: 4, Rejected: 2, Ignored: 3,
 	}
 }
 

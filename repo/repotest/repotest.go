@@ -46,7 +46,16 @@ type Store interface {
 	OpenSessions(ctx context.Context) ([]repo.Session, error)
 	Rejects(ctx context.Context, after int64, limit int) ([]repo.Reject, error)
 	CountRejects(ctx context.Context) (int64, error)
+	RejectPage(ctx context.Context, q repo.RejectQuery) ([]repo.Reject, int64, error)
 	Purge(ctx context.Context) (repo.Purged, error)
+
+	Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo.Credential, error)
+	CountCredentials(ctx context.Context, f repo.CredentialFilter) (int64, error)
+
+	CreateSensor(ctx context.Context, s repo.Sensor) error
+	Sensors(ctx context.Context) ([]repo.Sensor, error)
+	DeleteSensor(ctx context.Context, uuid string) error
+	Receipt(ctx context.Context, sensor, key string) (repo.Receipt, error)
 }
 
 // Run runs the suite. Each test calls open for an empty store of its own, whose
@@ -81,6 +90,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Progress/Positions", testPositions},
 		{"Progress/Sessions", testSessions},
 		{"Progress/Rejects", testRejects},
+		{"Credentials", testCredentials},
+		{"Sensors", testSensors},
+		{"Sensors/Duplicates", testDuplicates},
+		{"Sensors/Receipts", testReceipts},
 		{"Purge", testPurge},
 		{"Commit/Atomic", testAtomic},
 		{"Commit/InvalidTime", testInvalidTime},

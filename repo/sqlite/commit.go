@@ -37,20 +37,21 @@ func (s *Store) Commit(ctx context.Context, b *repo.Batch) error {
 			return fmt.Errorf("commit: event %d has the time %v, which is out of range", i, b.Events[i].Time)
 		}
 	}
-	var before int64
-	err := s.update(ctx, func(tx *sql.Tx) error {
-		w, err := beginBatch(ctx, tx, s.now().UTC())
-		if err != nil {
+	var w *batchWriter
+	err := s.update(ctx, func(tx *sql.Tx) (err error) {
+		if w, err = beginBatch(ctx, tx, s.now().UTC()); err != nil {
 			return err
 		}
-		before = w.counters[counterLogID]
 		return w.write(b)
 	})
 	if err != nil {
 		return fmt.Errorf("commit %d events: %w", len(b.Events), err)
 	}
 	for i := range b.Events {
-		b.Events[i].ID = before + 1 + int64(i)
+		b.Events[i].ID = w.ids[i]
+	}
+	for i, r := range b.Receipts {
+		r.Accepted, r.Duplicate, r.At = w.receipts[i][0], w.receipts[i][1], w.now
 	}
 	s.boundWAL(ctx)
 	return nil
@@ -73,6 +74,13 @@ type batchWriter struct {
 	touched  touched
 	rollups  map[rollupKey]int64
 	facets   map[facetKey]facet
+	// credentials are those of the batch, pairs their order.
+	credentials map[pair]*credentialInBatch
+	pairs       []pair
+	// ids are those of the batch's events, 0 for duplicates; receipts the numbers
+	// of accepted and duplicate events of each receipt.
+	ids      []int64
+	receipts [][2]int64
 }
 
 func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, error) {
@@ -87,6 +95,8 @@ func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, e
 		touched:  touched{byIP: map[string]*attackerInBatch{}},
 		rollups:  map[rollupKey]int64{},
 		facets:   map[facetKey]facet{},
+
+		credentials: map[pair]*credentialInBatch{},
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT name, value FROM counters")
 	if err != nil {
@@ -137,11 +147,13 @@ func (w *batchWriter) add(counter string, n int64) int64 {
 }
 
 func (w *batchWriter) write(b *repo.Batch) error {
+	w.ids = make([]int64, len(b.Events))
 	for i := range b.Events {
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
-		if err := w.event(&b.Events[i]); err != nil {
+		var err error
+		if w.ids[i], err = w.event(&b.Events[i]); err != nil {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
 	}
@@ -152,9 +164,11 @@ func (w *batchWriter) write(b *repo.Batch) error {
 		{"attackers", w.writeAttackers},
 		{"rollups", w.writeRollups},
 		{"facets", w.writeFacets},
+		{"credentials", w.writeCredentials},
 		{"rejects", func() error { return w.writeRejects(b.Rejects) }},
 		{"positions", func() error { return w.writePositions(b.Positions) }},
 		{"sessions", func() error { return w.writeSessions(b.Sessions, b.ClosedSessions) }},
+		{"receipts", func() error { return w.writeReceipts(b.Receipts, w.ids) }},
 		{"counters", w.writeCounters},
 	} {
 		if err := w.ctx.Err(); err != nil {
@@ -171,15 +185,19 @@ const insertLog = `INSERT INTO logs
 	(id, time, decky, service, event_type, attacker_ip, raw_line, fields, msg, trace_id, span_id, original)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// event writes one event and all that hangs on it.
-func (w *batchWriter) event(e *repo.Event) error {
-	id := w.add(counterLogID, 1)
+// event writes one event and all that hangs on it, and returns its id: 0 for a
+// duplicate, of which nothing is written.
+func (w *batchWriter) event(e *repo.Event) (id int64, err error) {
+	if known, err := w.isDuplicate(e); known || err != nil {
+		return 0, err
+	}
+	id = w.add(counterLogID, 1)
 	w.add(counterLogs, 1)
 	nanos := e.Time.UnixNano()
-	_, err := w.exec(insertLog, id, nanos, e.Decky, e.Service, e.EventType, e.AttackerIP,
+	_, err = w.exec(insertLog, id, nanos, e.Decky, e.Service, e.EventType, e.AttackerIP,
 		e.RawLine, e.Fields, e.Msg, e.TraceID, e.SpanID, e.Original)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	w.countRollups(nanos)
 	w.countFacets(&e.Log, nanos)
@@ -187,26 +205,29 @@ func (w *batchWriter) event(e *repo.Event) error {
 	var a *attackerInBatch // nil when there is none
 	if e.AttackerIP != repo.UnknownAttacker {
 		if a, err = w.attacker(e.AttackerIP); err != nil {
-			return err
+			return 0, err
 		}
 		a.state.Add(e)
 	}
 	for i := range e.Bounties {
 		if err := w.bounty(e, &e.Bounties[i], a); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if a == nil || e.Command == "" {
-		return nil
+		return id, nil
 	}
 	_, err = w.exec("INSERT INTO commands (id, attacker, time, service, decky, text) VALUES (?, ?, ?, ?, ?, ?)",
 		id, a.id, nanos, e.Service, e.Decky, e.Command)
-	return err
+	return id, err
 }
 
 // bounty stores a bounty unless it is known. The unique index decides that, not
 // a look beforehand.
 func (w *batchWriter) bounty(e *repo.Event, found *repo.Bounty, a *attackerInBatch) error {
+	if found.Type == repo.BountyCredential {
+		w.countCredential(e, found.Payload, a)
+	}
 	b := repo.Bounty{
 		ID:   w.counters[counterBountyID] + 1,
 		Time: e.Time, Decky: e.Decky, Service: e.Service, AttackerIP: e.AttackerIP,

@@ -21,24 +21,23 @@ func newDriver() (*sqlite.Driver, error) {
 	for _, f := range []struct {
 		name string
 		args int32
-		call func(args []driver.Value) bool
+		call func(args []driver.Value) driver.Value
 	}{
 		// contains_fold(needle, text, …): any text contains needle.
-		{"contains_fold", -1, containsFold},
+		{"contains_fold", -1, truth(containsFold)},
 		// packed_contains_fold(needle, packed): any string of pack contains needle.
-		{"packed_contains_fold", 2, packedContainsFold},
+		{"packed_contains_fold", 2, truth(packedContainsFold)},
 		// field_equals(key, value, fields)
-		{"field_equals", 3, fieldEquals},
+		{"field_equals", 3, truth(fieldEquals)},
+		// credential_hash(username, password), for the migration
+		{"credential_hash", 2, hashCredential},
 	} {
 		err := d.RegisterFunction(f.name, &sqlite.FunctionImpl{
 			NArgs:         f.args,
 			Deterministic: true,
 			VolatileArgs:  true,
 			Scalar: func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-				if f.call(args) {
-					return int64(1), nil
-				}
-				return int64(0), nil
+				return f.call(args), nil
 			},
 		})
 		if err != nil {
@@ -46,6 +45,16 @@ func newDriver() (*sqlite.Driver, error) {
 		}
 	}
 	return d, nil
+}
+
+// truth makes a condition of SQL of one of Go.
+func truth(call func(args []driver.Value) bool) func(args []driver.Value) driver.Value {
+	return func(args []driver.Value) driver.Value {
+		if call(args) {
+			return int64(1)
+		}
+		return int64(0)
+	}
 }
 
 // text returns the bytes of a text or blob.

@@ -9,9 +9,10 @@ import (
 	"decnet/repo"
 )
 
-// Purge removes events, bounties, attackers and all that is computed from them,
-// and gives the space back. Read positions, sessions, rejects, users and settings
-// stay, and ids go on where they were.
+// Purge removes events, bounties, attackers, credentials and all that is computed
+// from them, and gives the space back. The keys of events and receipts go too, so
+// that what is sent again is stored again. Read positions, sessions, rejects,
+// users, sensors and settings stay, and ids go on where they were.
 func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 	var p repo.Purged
 	err := s.update(ctx, func(tx *sql.Tx) error {
@@ -26,14 +27,15 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 		// Without WHERE, SQLite drops whole trees and does not visit the rows.
 		for _, query := range []string{
 			"DELETE FROM logs", "DELETE FROM bounties", "DELETE FROM commands", "DELETE FROM attacker_services",
-			"DELETE FROM attackers", "DELETE FROM rollups", "DELETE FROM facets",
+			"DELETE FROM attackers", "DELETE FROM rollups", "DELETE FROM facets", "DELETE FROM credentials",
+			"DELETE FROM credential_attackers", "DELETE FROM credential_services", "DELETE FROM event_keys", "DELETE FROM receipts",
 		} {
 			if _, err := tx.ExecContext(ctx, query); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM counters WHERE name IN (?, ?, ?, ?) OR name GLOB ?",
-			counterLogs, counterDeckies, counterAttackers, counterBounties, counterBountyType+"*")
+		_, err := tx.ExecContext(ctx, "DELETE FROM counters WHERE name IN (?, ?, ?, ?, ?) OR name GLOB ?",
+			counterLogs, counterDeckies, counterAttackers, counterBounties, counterCredentials, counterBountyType+"*")
 		return err
 	})
 	if err != nil {

@@ -99,7 +99,8 @@ type Store struct {
 }
 
 // Open opens the database, creating or migrating it first. It returns
-// [repo.ErrNewerSchema] for a database of a newer decnet, and leaves that as it is.
+// [repo.ErrNewerSchema] for a database of a newer decnet, and leaves that as it is;
+// [repo.ErrCorrupt] for a file that is no database.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	drv, err := newDriver()
 	if err != nil {
@@ -127,7 +128,7 @@ func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (
 		err = migrateSchema(ctx, s.write)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", o.Path, errors.Join(err, s.Close()))
+		return nil, fmt.Errorf("open %s: %w", o.Path, errors.Join(trouble(err), s.Close()))
 	}
 	return s, nil
 }
@@ -162,7 +163,7 @@ func createPrivate(path string) error {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.read.QueryRowContext(ctx, "SELECT 1 FROM counters LIMIT 1").Scan(&one); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("ping: %w", err)
+		return fmt.Errorf("ping: %w", trouble(err))
 	}
 	return nil
 }
@@ -264,14 +265,14 @@ func (s *Store) snapshot(ctx context.Context, f func(*sql.Tx) error) error {
 		return err
 	}
 	err = f(tx)
-	return errors.Join(err, ignoreDone(tx.Rollback()))
+	return errors.Join(trouble(err), ignoreDone(tx.Rollback()))
 }
 
 // update runs f in a write transaction and commits it if f succeeds.
 func (s *Store) update(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return trouble(err)
 	}
 	if err = f(tx); err == nil {
 		err = tx.Commit()
@@ -281,7 +282,7 @@ func (s *Store) update(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	// When the context ended, database/sql has rolled back already and the error
 	// of the statement that met this says less than the context's own.
-	return errors.Join(ctx.Err(), err, ignoreDone(tx.Rollback()))
+	return errors.Join(ctx.Err(), trouble(err), ignoreDone(tx.Rollback()))
 }
 
 // ignoreDone drops the error of a rollback that the context's end already did.

@@ -35,11 +35,11 @@ func (w *batchWriter) writePositions(list []repo.Position) error {
 	for i := range list {
 		p := &list[i]
 		_, err := w.exec(`INSERT OR REPLACE INTO positions (source, path, device, inode, head_len, head_hash,
-			byte_offset, tail_len, tail_hash, done, format, lines, accepted, rejected, ignored, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			byte_offset, tail_len, tail_hash, done, format, lines, accepted, duplicate, rejected, ignored, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			p.Source, p.Path, int64(p.Device), int64(p.Inode), // the same 64 bits, back and forth
 			p.HeadLen, p.HeadHash, p.Offset, p.TailLen, p.TailHash, p.Done, p.Format,
-			p.Lines, p.Accepted, p.Rejected, p.Ignored, w.now.UnixNano())
+			p.Lines, p.Accepted, p.Duplicate, p.Rejected, p.Ignored, w.now.UnixNano())
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (w *batchWriter) writePositions(list []repo.Position) error {
 // Positions returns how far each source was read, in the order of the sources.
 func (s *Store) Positions(ctx context.Context) ([]repo.Position, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT source, path, device, inode, head_len, head_hash,
-		byte_offset, tail_len, tail_hash, done, format, lines, accepted, rejected, ignored, updated_at
+		byte_offset, tail_len, tail_hash, done, format, lines, accepted, duplicate, rejected, ignored, updated_at
 		FROM positions ORDER BY source`)
 	if err != nil {
 		return nil, fmt.Errorf("list positions: %w", err)
@@ -58,7 +58,7 @@ func (s *Store) Positions(ctx context.Context) ([]repo.Position, error) {
 	list, err := collect(rows, func(scan func(...any) error) (p repo.Position, err error) {
 		var device, inode, updated int64
 		err = scan(&p.Source, &p.Path, &device, &inode, &p.HeadLen, &p.HeadHash, &p.Offset, &p.TailLen,
-			&p.TailHash, &p.Done, &p.Format, &p.Lines, &p.Accepted, &p.Rejected, &p.Ignored, &updated)
+			&p.TailHash, &p.Done, &p.Format, &p.Lines, &p.Accepted, &p.Duplicate, &p.Rejected, &p.Ignored, &updated)
 		p.Device, p.Inode = uint64(device), uint64(inode)
 		p.UpdatedAt = fromNanos(updated)
 		return p, err
@@ -125,8 +125,11 @@ func (w *batchWriter) writeRejects(list []repo.Reject) error {
 			return err
 		}
 	}
+	if len(list) == 0 {
+		return nil
+	}
 	w.add(counterRejects, int64(len(list)))
-	return nil
+	return w.trimRejects()
 }
 
 // Rejects returns up to limit rejected lines with an id above after, ascending.
@@ -136,16 +139,18 @@ func (s *Store) Rejects(ctx context.Context, after int64, limit int) ([]repo.Rej
 	if err != nil {
 		return nil, fmt.Errorf("list rejects: %w", err)
 	}
-	list, err := collect(rows, func(scan func(...any) error) (r repo.Reject, err error) {
-		var seen sql.NullInt64
-		err = scan(&r.ID, &r.Source, &r.Path, &r.Offset, &r.Reason, &r.Detail, &r.Size, &seen, &r.Line)
-		r.SeenAt = fromNullNanos(seen)
-		return r, err
-	})
+	list, err := collect(rows, scanReject)
 	if err != nil {
 		return nil, fmt.Errorf("list rejects: %w", err)
 	}
 	return list, nil
+}
+
+func scanReject(scan func(...any) error) (r repo.Reject, err error) {
+	var seen sql.NullInt64
+	err = scan(&r.ID, &r.Source, &r.Path, &r.Offset, &r.Reason, &r.Detail, &r.Size, &seen, &r.Line)
+	r.SeenAt = fromNullNanos(seen)
+	return r, err
 }
 
 // CountRejects returns how many lines were ever rejected.

@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/repo"
+)
+
+// TestMigrate_FromTheFirstVersion opens a database as the first release left it:
+// its rows are still there, and its bounties have become credentials.
+func TestMigrate_FromTheFirstVersion(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "decnet.db")
+	first, err := migrations.ReadFile("migrations/00001_init.sql")
+	require.NoError(t, err)
+	drv, err := newDriver()
+	require.NoError(t, err)
+	uri, err := fileURI(path)
+	require.NoError(t, err)
+	db := sql.OpenDB(connector{dsn: uri.writer(Options{}.withDefaults()), driver: drv})
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, fstest.MapFS{"00001_init.sql": {Data: first}},
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	require.NoError(t, err)
+	_, err = p.Up(ctx)
+	require.NoError(t, err)
+	at := time.Date(2026, 4, 17, 12, 0, 0, 0, time.UTC)
+	for i, row := range []struct{ ip, service, payload string }{
+		{"192.0.2.1", "ssh", `{"password":"123456","username":"root"}`},
+		{"192.0.2.2", "telnet", `{"password":"123456","username":"root"}`},
+		{"192.0.2.2", "telnet", `{"password":null,"username":7}`},
+	} {
+		_, err = db.ExecContext(ctx, `INSERT INTO bounties (id, time, decky, service, attacker_ip, type, payload, hash)
+			VALUES (?, ?, 'd', ?, ?, 'credential', ?, ?)`, i+1, at.Add(time.Duration(i)*time.Hour).UnixNano(), row.service, row.ip, row.payload, []byte{byte(i)})
+		require.NoError(t, err)
+	}
+	for i, ip := range []string{"192.0.2.1", "192.0.2.2"} {
+		key, err := attackerKey(ip)
+		require.NoError(t, err)
+		_, err = db.ExecContext(ctx, `INSERT INTO attackers (id, uuid, ip, first_seen, last_seen, event_count, decky_count,
+			updated_at, search, state) VALUES (?, ?, ?, 0, 0, 1, 1, 0, x'', x'')`, i+1, key[:], ip)
+		require.NoError(t, err)
+	}
+	_, err = db.ExecContext(ctx, "INSERT INTO counters VALUES ('bounties', 3), ('last_bounty_id', 3), ('attackers', 2), ('last_attacker_id', 2)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	s, err := Open(ctx, Options{Path: path})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	got, err := s.Credentials(ctx, repo.CredentialQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	assert.Equal(t, repo.Credential{
+		ID: got[0].ID, Username: "root", Password: "123456", Services: []string{"ssh", "telnet"},
+		Attempts: 2, Attackers: 2, FirstSeen: at, LastSeen: at.Add(time.Hour),
+	}, got[0])
+	assert.Equal(t, "7", got[1].Username)
+	assert.Empty(t, got[1].Password)
+	n, err := s.CountCredentials(ctx, repo.CredentialFilter{})
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, n)
+
+	// A pair that the migration made goes on being the same pair.
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: []repo.Event{{
+		Log:      repo.Log{Time: at, Decky: "d", Service: "ssh", EventType: "x", AttackerIP: "192.0.2.9", Fields: "{}"},
+		Bounties: []repo.Bounty{{Type: repo.BountyCredential, Payload: `{"password":"123456","username":"root"}`}},
+	}}}))
+	got, err = s.Credentials(ctx, repo.CredentialQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	assert.EqualValues(t, 3, got[0].Attempts)
+	assert.EqualValues(t, 3, got[0].Attackers)
+}

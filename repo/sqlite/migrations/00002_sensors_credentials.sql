@@ -1,0 +1,94 @@
+-- Sensors that send events, what makes a retry of theirs harmless, and the
+-- credentials over all attackers.
+
+-- +goose Up
+
+ALTER TABLE positions ADD COLUMN duplicate INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE sensors (
+    uuid       TEXT PRIMARY KEY,
+    name       TEXT NOT NULL UNIQUE,
+    token_hash BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_seen  INTEGER,
+    accepted   INTEGER NOT NULL DEFAULT 0,
+    duplicate  INTEGER NOT NULL DEFAULT 0,
+    rejected   INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- The ids that senders gave to events, as hashes; forgotten after a while.
+CREATE TABLE event_keys (
+    key     BLOB PRIMARY KEY,
+    seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX event_keys_seen ON event_keys (seen_at);
+
+CREATE TABLE receipts (
+    sensor    TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    body_hash BLOB NOT NULL,
+    accepted  INTEGER NOT NULL,
+    duplicate INTEGER NOT NULL,
+    rejected  INTEGER NOT NULL,
+    ignored   INTEGER NOT NULL,
+    rejects   TEXT NOT NULL,
+    at        INTEGER NOT NULL,
+    PRIMARY KEY (sensor, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipts_at ON receipts (at);
+
+CREATE TABLE credentials (
+    id         INTEGER PRIMARY KEY,
+    -- 128 bits over user name and password.
+    hash       BLOB NOT NULL,
+    username   TEXT NOT NULL,
+    password   TEXT NOT NULL,
+    attempts   INTEGER NOT NULL,
+    attackers  INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX credentials_hash ON credentials (hash);
+CREATE INDEX credentials_attempts ON credentials (attempts DESC, last_seen DESC, id DESC);
+CREATE INDEX credentials_attackers ON credentials (attackers DESC, last_seen DESC, id DESC);
+CREATE INDEX credentials_recent ON credentials (last_seen DESC, id DESC);
+
+CREATE TABLE credential_attackers (
+    credential INTEGER NOT NULL,
+    attacker   INTEGER NOT NULL,
+    PRIMARY KEY (credential, attacker)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE credential_services (
+    credential INTEGER NOT NULL,
+    service    TEXT NOT NULL,
+    PRIMARY KEY (credential, service)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX credential_services_service ON credential_services (service, credential);
+
+-- What an older database tells of credentials are its bounties, one for each
+-- attacker and pair: each counts as one attempt.
+INSERT INTO credentials (hash, username, password, attempts, attackers, first_seen, last_seen)
+SELECT credential_hash(username, password), username, password, count(*), count(*), min(time), max(time)
+FROM (SELECT coalesce(CAST(json_extract(payload, '$.username') AS TEXT), '') AS username,
+             coalesce(CAST(json_extract(payload, '$.password') AS TEXT), '') AS password, time
+      FROM bounties WHERE type = 'credential')
+GROUP BY username, password;
+
+INSERT OR IGNORE INTO credential_attackers (credential, attacker)
+SELECT c.id, a.id FROM bounties AS b
+JOIN attackers AS a ON a.ip = b.attacker_ip
+JOIN credentials AS c ON c.hash = credential_hash(
+    coalesce(CAST(json_extract(b.payload, '$.username') AS TEXT), ''),
+    coalesce(CAST(json_extract(b.payload, '$.password') AS TEXT), ''))
+WHERE b.type = 'credential';
+
+INSERT OR IGNORE INTO credential_services (credential, service)
+SELECT c.id, b.service FROM bounties AS b
+JOIN credentials AS c ON c.hash = credential_hash(
+    coalesce(CAST(json_extract(b.payload, '$.username') AS TEXT), ''),
+    coalesce(CAST(json_extract(b.payload, '$.password') AS TEXT), ''))
+WHERE b.type = 'credential';
+
+INSERT INTO counters (name, value) SELECT 'credentials', count(*) FROM credentials;
+INSERT INTO counters (name, value) SELECT 'last_credential_id', coalesce(max(id), 0) FROM credentials;

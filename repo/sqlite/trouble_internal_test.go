@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/repo"
+)
+
+func bigEvents(n int) []repo.Event {
+	events := make([]repo.Event, n)
+	for i := range events {
+		events[i] = repo.Event{Log: repo.Log{
+			Time: time.Unix(int64(i), 0), Decky: "d", Service: "ssh", EventType: "connect",
+			AttackerIP: fmt.Sprintf("192.0.2.%d", i%250), RawLine: strings.Repeat("x", 4000), Fields: "{}",
+		}}
+	}
+	return events
+}
+
+// TestTrouble_AFullDiskStoresNothingAndGoesOn fills a database to its last page.
+func TestTrouble_AFullDiskStoresNothingAndGoesOn(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, err := Open(ctx, Options{Path: filepath.Join(t.TempDir(), "decnet.db")})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(10)}))
+	_, err = s.write.ExecContext(ctx, "PRAGMA max_page_count = 200")
+	require.NoError(t, err)
+
+	batch := &repo.Batch{Events: bigEvents(1000), Positions: []repo.Position{{Source: "a", Offset: 7}}}
+	err = s.Commit(ctx, batch)
+	require.ErrorIs(t, err, repo.ErrDiskFull)
+	assert.Zero(t, batch.Events[0].ID)
+	stats, err := s.Stats(ctx)
+	require.NoError(t, err, "readers go on")
+	assert.EqualValues(t, 10, stats.Logs)
+	positions, err := s.Positions(ctx)
+	require.NoError(t, err)
+	assert.Empty(t, positions, "the position did not move without the rows")
+
+	_, err = s.write.ExecContext(ctx, "PRAGMA max_page_count = 1000000")
+	require.NoError(t, err)
+	require.NoError(t, s.Commit(ctx, batch), "space is back")
+	stats, err = s.Stats(ctx)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1010, stats.Logs)
+}
+
+func TestTrouble_AnotherProcessHoldsTheLock(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "decnet.db")
+	s, err := Open(ctx, Options{Path: path, BusyTimeout: time.Millisecond})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	other, err := Open(ctx, Options{Path: path})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, other.Close()) }()
+	tx, err := other.write.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(1)}), repo.ErrLocked)
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(1)}))
+}
+
+func TestTrouble_ADamagedFileIsNamed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "decnet.db")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("this is no database ", 500)), 0o600))
+	_, err := Open(t.Context(), Options{Path: path})
+	require.ErrorIs(t, err, repo.ErrCorrupt)
+}
