@@ -82,8 +82,14 @@ type Sample struct {
 	Pointer, Keyword string
 }
 
+// tooDeep ends the walk through a recursive schema.
+func tooDeep(pointer string) bool { return strings.Count(pointer, "/") > 3 }
+
 // positives lists the values of a schema that are worth trying one by one.
 func (m *maker) positives(s *openapi3.Schema, pointer string) []Sample {
+	if tooDeep(pointer) {
+		return nil
+	}
 	s = merged(s)
 	var out []Sample
 	add := func(scenario string, v any) {

@@ -13,6 +13,9 @@ import (
 // negatives lists values that break a schema in one place by one keyword each.
 // valid is a value that keeps it.
 func (m *maker) negatives(s *openapi3.Schema, valid any, pointer string) []Sample {
+	if tooDeep(pointer) {
+		return nil
+	}
 	s = merged(s)
 	var out []Sample
 	add := func(scenario, keyword string, v any) {
