@@ -188,3 +188,19 @@ func TestOnce_FilesAreReadInTheirOrder(t *testing.T) {
 	ingestAll(t, ingest.Options{Sink: sink, Sources: sources})
 	assert.Equal(t, events(0, 3000), sink.raws())
 }
+
+// TestOnce_SameBeginningOtherContent has two logs that share their first
+// kilobyte and more, but not what was read last: they are two files.
+func TestOnce_SameBeginningOtherContent(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first.json"), filepath.Join(dir, "second.json")
+	write(t, first, text(0, 20))
+	write(t, second, text(0, 15)+text(100, 130))
+	sink := newMemSink()
+	for _, path := range []string{first, second} {
+		ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
+	}
+	want := append(events(0, 20), events(0, 15)...)
+	assert.Equal(t, append(want, events(100, 130)...), sink.raws())
+}
