@@ -96,14 +96,7 @@ func sortOf(name string) repo.AttackerSort {
 }
 
 func appendCommands(b []byte, rows []repo.Command) []byte {
-	b = append(b, '[')
-	for i := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendCommand(b, &rows[i])
-	}
-	return append(b, ']')
+	return appendArray(b, len(rows), func(b []byte, i int) []byte { return appendCommand(b, &rows[i]) })
 }
 
 func appendCommand(b []byte, r *repo.Command) []byte {
@@ -140,14 +133,7 @@ type objectList []json.RawMessage
 
 // MarshalJSON implements [json.Marshaler].
 func (l objectList) MarshalJSON() ([]byte, error) {
-	b := []byte{'['}
-	for i, o := range l {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendObject(b, string(o))
-	}
-	return append(b, ']'), nil
+	return appendArray(nil, len(l), func(b []byte, i int) []byte { return appendObject(b, string(l[i])) }), nil
 }
 
 func texts(list []string) []text {

@@ -65,14 +65,7 @@ func (b *bountyResource) load(ctx context.Context, q repo.BountyQuery) ([]byte, 
 		return nil, fmt.Errorf("count bounties: %w", err)
 	}
 	return appendPage(nil, total, q.Limit, q.Offset, func(b []byte) []byte {
-		b = append(b, '[')
-		for i := range rows {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendBounty(b, &rows[i])
-		}
-		return append(b, ']')
+		return appendArray(b, len(rows), func(b []byte, i int) []byte { return appendBounty(b, &rows[i]) })
 	}), nil
 }
 

@@ -117,32 +117,32 @@ func appendLog(b []byte, l *repo.Log) []byte {
 	return append(b, '}')
 }
 
-// appendLogs appends an array.
-func appendLogs(b []byte, logs []repo.Log) []byte {
+// appendArray appends an array of n elements, each appended by the function.
+func appendArray(b []byte, n int, element func(b []byte, i int) []byte) []byte {
 	b = append(b, '[')
-	for i := range logs {
+	for i := range n {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendLog(b, &logs[i])
+		b = element(b, i)
 	}
 	return append(b, ']')
 }
 
+// appendLogs appends an array of events.
+func appendLogs(b []byte, logs []repo.Log) []byte {
+	return appendArray(b, len(logs), func(b []byte, i int) []byte { return appendLog(b, &logs[i]) })
+}
+
 // appendHistogram appends the wire form of buckets.
 func appendHistogram(b []byte, buckets []repo.Bucket) []byte {
-	b = append(b, '[')
-	for i, k := range buckets {
-		if i > 0 {
-			b = append(b, ',')
-		}
+	return appendArray(b, len(buckets), func(b []byte, i int) []byte {
 		b = append(b, `{"time":"`...)
-		b = k.Start.UTC().AppendFormat(b, time.DateTime)
+		b = buckets[i].Start.UTC().AppendFormat(b, time.DateTime)
 		b = append(b, `","count":`...)
-		b = strconv.AppendInt(b, k.Count, 10)
-		b = append(b, '}')
-	}
-	return append(b, ']')
+		b = strconv.AppendInt(b, buckets[i].Count, 10)
+		return append(b, '}')
+	})
 }
 
 // appendPage appends the envelope of a list around its data, which is appended

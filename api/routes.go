@@ -77,6 +77,8 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/api/v1/attackers", access: accessViewer, handler: s.attackers.list},
 		{method: "GET", path: "/api/v1/attackers/{uuid}", access: accessViewer, handler: s.attackers.get},
 		{method: "GET", path: "/api/v1/attackers/{uuid}/commands", access: accessViewer, handler: s.attackers.commands},
+		{method: "GET", path: "/api/v1/credentials", access: accessViewer, handler: s.credentials},
+		{method: "GET", path: "/api/v1/ingest/rejects", access: accessViewer, handler: s.rejects},
 		{method: "GET", path: "/api/v1/deckies", access: accessViewer, handler: s.deckies.list},
 		{method: "GET", path: "/api/v1/stream", access: accessViewer, handler: s.stream},
 		{method: "GET", path: "/api/v1/health", access: accessViewer, handler: s.health.get},

@@ -46,6 +46,20 @@ type AttackerReader interface {
 	Commands(ctx context.Context, uuid string, q repo.CommandQuery) ([]repo.Command, int64, error)
 }
 
+// CredentialReader reads what attackers tried. Lists are never nil.
+type CredentialReader interface {
+	// Credentials returns a page.
+	Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo.Credential, error)
+	// CountCredentials returns how many credentials the filter chooses.
+	CountCredentials(ctx context.Context, f repo.CredentialFilter) (int64, error)
+}
+
+// RejectReader reads the lines that gave no event. Lists are never nil.
+type RejectReader interface {
+	// RejectPage returns a page, newest first, and how many the query chooses.
+	RejectPage(ctx context.Context, q repo.RejectQuery) ([]repo.Reject, int64, error)
+}
+
 // UserStore keeps the accounts.
 type UserStore interface {
 	// Users returns all accounts in the order of their names.
@@ -75,6 +89,8 @@ type Store interface {
 	LogReader
 	BountyReader
 	AttackerReader
+	CredentialReader
+	RejectReader
 	UserStore
 	StateStore
 	// Ping makes the engine answer a trivial query.

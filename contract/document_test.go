@@ -177,6 +177,9 @@ func TestDocument_PasswordsAreWriteOnly(t *testing.T) {
 	t.Parallel()
 	secrets := 0
 	for name, ref := range load(t).Doc().Components.Schemas {
+		if name == "Credential" {
+			continue // what attackers typed is shown to every user: that is what a decoy is for
+		}
 		for field, p := range ref.Value.Properties {
 			if regexp.MustCompile(`^(old_|new_)?password$`).MatchString(field) {
 				assert.True(t, p.Value.WriteOnly, "%s.%s", name, field)

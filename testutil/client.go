@@ -194,6 +194,15 @@ func Decode[T any](r *Response) T {
 	return v
 }
 
+// JSON encodes a value that always encodes.
+func JSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 // Page is a list as the API sends it.
 type Page[T any] struct {
 	Total         int64

@@ -180,6 +180,26 @@ func (s *Spy) Commands(ctx context.Context, uuid string, q repo.CommandQuery) (l
 	return list, total, err
 }
 
+// Credentials implements [api.Store].
+func (s *Spy) Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo.Credential, error) {
+	return spied(ctx, s, "Credentials", func() ([]repo.Credential, error) { return s.store.Credentials(ctx, q) })
+}
+
+// CountCredentials implements [api.Store].
+func (s *Spy) CountCredentials(ctx context.Context, f repo.CredentialFilter) (int64, error) {
+	return spied(ctx, s, "CountCredentials", func() (int64, error) { return s.store.CountCredentials(ctx, f) })
+}
+
+// RejectPage implements [api.Store].
+func (s *Spy) RejectPage(ctx context.Context, q repo.RejectQuery) (list []repo.Reject, total int64, err error) {
+	list, err = spied(ctx, s, "RejectPage", func() ([]repo.Reject, error) {
+		var l []repo.Reject
+		l, total, err = s.store.RejectPage(ctx, q)
+		return l, err
+	})
+	return list, total, err
+}
+
 // Users implements [api.Store].
 func (s *Spy) Users(ctx context.Context) ([]repo.User, error) {
 	return spied(ctx, s, "Users", func() ([]repo.User, error) { return s.store.Users(ctx) })
