@@ -152,8 +152,14 @@ func honeytrapGoEvent(fields *object) string {
 		return "command"
 	case isSet(fields.get("method")) && fields.get("http.method") != nil:
 		return "request"
-	case kind == "":
+	}
+	switch kind {
+	case "":
 		return "message"
+	case "connection:opened":
+		return "connect"
+	case "connection:closed":
+		return "disconnect"
 	}
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {

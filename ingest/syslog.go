@@ -95,14 +95,14 @@ func syslogFields(e *repo.Event, m *syslogLine) (fields object, known bool) {
 	case "bash":
 		if c := shellCommand.FindStringSubmatch(m.msg); c != nil {
 			e.EventType = "command"
-			fields.setText("uid", c[1])
+			fields.setNumber("uid", c[1])
 			fields.setText("pwd", c[2])
 			fields.set("command", quote(c[3]))
 		}
 		return fields, true
 	case loginProgram:
 		e.Service = "telnet"
-		fields.setText("pid", strings.TrimPrefix(m.procID, nilEvent))
+		fields.setNumber("pid", strings.TrimPrefix(m.procID, nilEvent))
 		readLogin(e, &fields)
 		return fields, true
 	}
@@ -139,7 +139,11 @@ func readLogin(e *repo.Event, fields *object) {
 		}
 		e.EventType = rule.event
 		for i, name := range rule.re.SubexpNames() {
-			if name != "" {
+			switch name {
+			case "":
+			case "count":
+				fields.setNumber(name, m[i])
+			default:
 				fields.setText(name, m[i])
 			}
 		}
