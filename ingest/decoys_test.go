@@ -36,7 +36,7 @@ func TestSniff_EveryDecoyLineIsItsOwn(t *testing.T) {
 			records, _ := format.Parse(line)
 			got, found := sniff(Formats(), line)
 			switch {
-			case found:
+			case found && (i < len(captures) || len(records) > 0):
 				assert.Equal(t, name, got.Name, "%.200s", line)
 			case i < len(captures):
 				assert.Empty(t, records, "nobody knows %.200s", line)
