@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -131,7 +130,7 @@ func TestFields_Promised(t *testing.T) {
 				require.NoError(t, json.Unmarshal([]byte(e.Fields), &fields))
 				for _, key := range strings.Fields(promise.fields) {
 					if _, ok := fields[key]; !ok {
-						assert.Fail(t, "a promised field is missing", "%s %s %s: %s in %.300s", promise.format, e.Service, e.EventType, key, line)
+						t.Errorf("%s %s %s lacks %s: %.300s", promise.format, e.Service, e.EventType, key, line)
 					}
 				}
 			}
@@ -197,7 +196,7 @@ func TestDropCount_NeverReadsBeyondTheLine(t *testing.T) {
 	for _, in := range []string{"2 <1>", "5 <1>", "99999999999999999999 <1>"} {
 		_, err := dropCount(in)
 		var why *ParseError
-		require.True(t, errors.As(err, &why), in)
+		require.ErrorAs(t, err, &why, in)
 		assert.Equal(t, ReasonNotFormat, why.Reason)
 	}
 }
