@@ -24,3 +24,17 @@ func (s *Spec) KindOf(one *Case) Kind {
 // Cost orders cases: fewer bytes are better, and of equal length plain letters
 // and zeros.
 func Cost(c *Case) int { return cost(&Trial{Steps: []*Case{c}}) }
+
+// Once sends one case into a world that stays, with a token that the caller
+// knows ("" for none), and returns what came back. Nothing is checked.
+func (s *Spec) Once(ctx context.Context, w *World, c *Case, token string) (*Step, error) {
+	p := &player{ctx: ctx, config: &Config{Spec: s}, world: w, out: &Outcome{}}
+	actor := Anonymous
+	if token != "" {
+		p.answers = []any{map[string]any{"token": token}}
+		actor = "#0/token"
+	}
+	one := c.Clone()
+	one.Actor = actor
+	return p.send(one)
+}

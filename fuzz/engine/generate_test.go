@@ -282,7 +282,7 @@ func TestJudge_IsStricterThanKin(t *testing.T) {
 	}
 	pack := func(req *http.Request, body []byte) sent { return sent{req, body} }
 	for keyword, list := range map[string][]sent{
-		"": {pack(get("limit=10")), pack(get("unknown=1")), pack(post(media, `{"name":"a"}`)), pack(post(media+"; charset=utf-8", ` {"name":"漢漢漢漢漢"} `)), pack(post(media, `{"name":"\ud83d\ude00"}`))},
+		"":            {pack(get("limit=10")), pack(get("unknown=1")), pack(post(media, `{"name":"a"}`)), pack(post(media+"; charset=utf-8", ` {"name":"漢漢漢漢漢"} `)), pack(post(media, `{"name":"\ud83d\ude00"}`))},
 		"duplicate":   {pack(get("limit=1&limit=1")), pack(post(media, `{"name":"a","name":"b"}`))},
 		"type":        {pack(get("limit=%2B1")), pack(get("limit=01")), pack(get("limit=1.0")), pack(get("limit=")), pack(get("limit=1e0"))},
 		"maximum":     {pack(get("limit=11"))},
