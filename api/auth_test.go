@@ -18,14 +18,14 @@ import (
 // bearers are all kinds of tokens, each with what the routes answer to it.
 func bearers(t *testing.T, w *testutil.World) map[string]struct {
 	client *testutil.Client
-	want   map[string]int // by access: any, viewer, admin; 0 means let through
+	want   map[string]int // by access: any, viewer, admin, sensor; 0 means let through
 } {
 	t.Helper()
 	type row = struct {
 		client *testutil.Client
 		want   map[string]int
 	}
-	none := map[string]int{"any": 401, "viewer": 401, "admin": 401}
+	none := map[string]int{"any": 401, "viewer": 401, "admin": 401, "sensor": 401}
 	foreign, err := auth.NewTokens([]byte(auth.NewSecret()), w.Clock.Now)
 	require.NoError(t, err)
 	forged, err := foreign.Issue(w.AdminUser().UUID, 0)
@@ -55,7 +55,12 @@ func bearers(t *testing.T, w *testutil.World) map[string]struct {
 			changed.Post("/api/v1/auth/change-password", map[string]string{"old_password": testutil.Password, "new_password": "something-else-1"}).OK()
 		}
 	}
+	sensor := testutil.Decode[struct{ Token string }](w.Admin.Post("/api/v1/sensors", map[string]string{"name": "s1"}).OK())
+	gone := testutil.Decode[struct{ UUID, Token string }](w.Admin.Post("/api/v1/sensors", map[string]string{"name": "s2"}).OK())
+	w.Admin.Delete("/api/v1/sensors/" + gone.UUID).OK()
 	return map[string]row{
+		"sensor":                 {w.WithToken("sensor", sensor.Token), map[string]int{"any": 401, "viewer": 401, "admin": 401, "sensor": 0}},
+		"deleted sensor":         {w.WithToken("deleted sensor", gone.Token), none},
 		"no token":               {w.Anonymous, none},
 		"garbage":                {w.WithToken("garbage", "not.a.token"), none},
 		"huge":                   {w.WithToken("huge", strings.Repeat("a", 20_000)), none},
@@ -65,9 +70,9 @@ func bearers(t *testing.T, w *testutil.World) map[string]struct {
 		"deleted user":           {deleted, none},
 		"demoted user":           {demoted, none},
 		"password changed since": {changed, none},
-		"must change":            {w.MustChange, map[string]int{"any": 0, "viewer": 403, "admin": 403}},
-		"viewer":                 {w.Viewer, map[string]int{"any": 0, "viewer": 0, "admin": 403}},
-		"admin":                  {w.Admin, map[string]int{"any": 0, "viewer": 0, "admin": 0}},
+		"must change":            {w.MustChange, map[string]int{"any": 0, "viewer": 403, "admin": 403, "sensor": 401}},
+		"viewer":                 {w.Viewer, map[string]int{"any": 0, "viewer": 0, "admin": 403, "sensor": 401}},
+		"admin":                  {w.Admin, map[string]int{"any": 0, "viewer": 0, "admin": 0, "sensor": 401}},
 	}
 }
 
@@ -138,6 +143,14 @@ func bodyFor(route api.RouteInfo) any {
 		return map[string]string{"global_mutation_interval": "30m"}
 	case "/api/v1/config/users":
 		return map[string]string{"username": "admin", "password": "taken-anyway"}
+	case "/api/v1/sensors":
+		if route.Method == http.MethodPost {
+			return map[string]string{"name": "s1"}
+		}
+	case "/api/v1/ingest":
+		return []byte("[]")
+	case "/api/v1/ingest/explain":
+		return map[string]string{"line": "x"}
 	case "/api/v1/config/users/{uuid}/role":
 		return map[string]string{"role": "viewer"}
 	case "/api/v1/config/users/{uuid}/reset-password":

@@ -40,6 +40,11 @@ var (
 	errNoUser          = problem{status: http.StatusNotFound, detail: "User not found"}
 	errNotFound        = problem{status: http.StatusNotFound, detail: "Not found"}
 	errMethod          = problem{status: http.StatusMethodNotAllowed, detail: "Method not allowed"}
+	errNoSensor        = problem{status: http.StatusNotFound, detail: "Sensor not found"}
+	errSensorTaken     = problem{status: http.StatusConflict, detail: "Sensor name already exists"}
+	errKeyReused       = problem{status: http.StatusConflict, detail: "The Idempotency-Key was used for another batch"}
+	errPushType        = problem{status: http.StatusUnsupportedMediaType, detail: "Content type must be application/x-ndjson, application/json or text/plain, plain or with gzip"}
+	errTooManyEvents   = problem{status: http.StatusTooManyRequests, detail: "Too many events at once, try again later", retryAfter: retryPush}
 	errNameTaken       = problem{status: http.StatusConflict, detail: "Username already exists"}
 	errLastAdmin       = problem{status: http.StatusConflict, detail: "At least one administrator must remain"}
 	errBodyTooLarge    = problem{status: http.StatusRequestEntityTooLarge, detail: "Request body too large"}
@@ -58,7 +63,7 @@ func Sentences() []string {
 	all := []problem{
 		errBadLogin, errBadOldPassword, errUnauthenticated, errBadToken, errForbidden, errMustChange,
 		errNotDeveloper, errDeleteSelf, errDemoteSelf, errNoAttacker, errNoUser, errNotFound, errMethod,
-		errNameTaken, errLastAdmin, errBodyTooLarge, errMediaType, errTooManyLogins, errOverloaded,
+		errNameTaken, errNoSensor, errSensorTaken, errKeyReused, errPushType, errTooManyEvents, errLastAdmin, errBodyTooLarge, errMediaType, errTooManyLogins, errOverloaded,
 		errStopping, errTooManyStreams, errNotReady, errInternal,
 	}
 	details := make([]string, len(all))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"decnet/contract"
+	"decnet/repo"
 )
 
 // call is one request on its way through a handler.
@@ -25,6 +26,8 @@ type call struct {
 	params contract.Params
 	// user is the account that the token belongs to; nil on public routes.
 	user *account
+	// sensor is who sends, on routes for sensors.
+	sensor repo.Sensor
 }
 
 // body reads, checks and decodes the JSON body.

@@ -23,11 +23,13 @@ const (
 	// accessViewer needs a token of any role, accessAdmin of an administrator.
 	accessViewer
 	accessAdmin
+	// accessSensor needs the token of a sensor, which opens nothing else.
+	accessSensor
 )
 
 // String is the word that the contract uses.
 func (a access) String() string {
-	return [...]string{"none", "any", "viewer", "admin"}[a]
+	return [...]string{"none", "any", "viewer", "admin", "sensor"}[a]
 }
 
 // cacheName names a cache in the table of routes and in the metrics.
@@ -35,6 +37,7 @@ type cacheName string
 
 const (
 	cacheUsers          cacheName = "users"
+	cacheSensors        cacheName = "sensors"
 	cacheStats          cacheName = "stats"
 	cacheLogsTotal      cacheName = "logs_total"
 	cacheHistogram      cacheName = "histogram"
@@ -78,6 +81,12 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/api/v1/attackers/{uuid}", access: accessViewer, handler: s.attackers.get},
 		{method: "GET", path: "/api/v1/attackers/{uuid}/commands", access: accessViewer, handler: s.attackers.commands},
 		{method: "GET", path: "/api/v1/credentials", access: accessViewer, handler: s.credentials},
+		{method: "POST", path: "/api/v1/ingest", access: accessSensor, handler: s.push, maxBody: pushBody},
+		{method: "GET", path: "/api/v1/ingest/status", access: accessViewer, handler: s.ingestStatus},
+		{method: "POST", path: "/api/v1/ingest/explain", access: accessViewer, handler: s.explain, maxBody: explainMaxBody},
+		{method: "GET", path: "/api/v1/sensors", access: accessAdmin, handler: s.listSensors},
+		{method: "POST", path: "/api/v1/sensors", access: accessAdmin, handler: s.createSensor, drops: []cacheName{cacheSensors}},
+		{method: "DELETE", path: "/api/v1/sensors/{uuid}", access: accessAdmin, handler: s.deleteSensor, drops: []cacheName{cacheSensors}},
 		{method: "GET", path: "/api/v1/ingest/rejects", access: accessViewer, handler: s.rejects},
 		{method: "GET", path: "/api/v1/deckies", access: accessViewer, handler: s.deckies.list},
 		{method: "GET", path: "/api/v1/stream", access: accessViewer, handler: s.stream},
@@ -169,7 +178,13 @@ func (m *mounted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *mounted) run(id string, r *http.Request) (answer, error) {
 	c := &call{Request: r, id: id, op: m.op}
 	var err error
-	if m.access != accessPublic {
+	switch m.access {
+	case accessPublic:
+	case accessSensor:
+		if c.sensor, err = m.server.sensorOf(r); err != nil {
+			return answer{}, err
+		}
+	default:
 		if c.user, err = m.server.authenticate(m.access, r); err != nil {
 			return answer{}, err
 		}

@@ -31,6 +31,8 @@ type Options struct {
 	Log *slog.Logger
 	// Registry takes the metrics; nil means a new one.
 	Registry *prometheus.Registry
+	// Ingest takes what sensors send; nil answers that the service is not ready.
+	Ingest Ingest
 	// Components are listed in /health beside the database and the fleet; may be nil.
 	Components []Component
 	// CORSOrigins may read answers in a browser; nil means none, "*" any.
@@ -79,7 +81,10 @@ type Server struct {
 	tokens   *auth.Tokens
 	throttle *auth.Throttle
 	users    *directory
-	hub      *hub
+	sensors  *sensorDirectory
+	// pushes has a place for each batch that may be in memory.
+	pushes chan struct{}
+	hub    *hub
 
 	// page renders the docs once.
 	page func() ([]byte, error)
@@ -125,6 +130,8 @@ func New(o Options) (*Server, error) {
 	s.base, s.stop = context.WithCancel(context.Background())
 	own := owner{now: o.Now, base: s.base, loads: &s.loads}
 	s.users = newDirectory(own, o.Store)
+	s.sensors = newSensorDirectory(own, o.Store)
+	s.pushes = make(chan struct{}, pushesAtOnce)
 	s.deckies = newDeckies(own, o.Fleet, o.Log)
 	s.stats = newStats(own, o.Store, s.deckies)
 	s.logs = newLogs(own, o.Store)
@@ -150,6 +157,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) cacheTable() map[cacheName]resettable {
 	table := map[cacheName]resettable{
 		cacheUsers:          s.users.accounts,
+		cacheSensors:        s.sensors.byHash,
 		cacheStats:          s.stats.page,
 		cacheLogsTotal:      s.logs.total,
 		cacheHistogram:      s.histogram.page,
@@ -170,7 +178,7 @@ func (s *Server) cacheTable() map[cacheName]resettable {
 func (s *Server) Cached() map[string]Resetter {
 	return map[string]Resetter{
 		"health": s.health, "stats": s.stats, "logs": s.logs, "histogram": s.histogram, "bounty": s.bounty,
-		"attackers": s.attackers, "deckies": s.deckies, "config": s.settings, "users": s.users, "stream": s.hub,
+		"attackers": s.attackers, "deckies": s.deckies, "config": s.settings, "users": s.users, "sensors": s.sensors, "stream": s.hub,
 	}
 }
 

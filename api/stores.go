@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"decnet/fleet"
@@ -60,6 +61,16 @@ type RejectReader interface {
 	RejectPage(ctx context.Context, q repo.RejectQuery) ([]repo.Reject, int64, error)
 }
 
+// SensorStore keeps those who may send events.
+type SensorStore interface {
+	// Sensors returns all sensors in the order of their names; never nil.
+	Sensors(ctx context.Context) ([]repo.Sensor, error)
+	// CreateSensor stores a new sensor, or returns [repo.ErrConflict] for a taken name.
+	CreateSensor(ctx context.Context, s repo.Sensor) error
+	// DeleteSensor forgets a sensor; its events stay. It returns [repo.ErrNotFound].
+	DeleteSensor(ctx context.Context, uuid string) error
+}
+
 // UserStore keeps the accounts.
 type UserStore interface {
 	// Users returns all accounts in the order of their names.
@@ -91,6 +102,7 @@ type Store interface {
 	AttackerReader
 	CredentialReader
 	RejectReader
+	SensorStore
 	UserStore
 	StateStore
 	// Ping makes the engine answer a trivial query.
@@ -105,3 +117,22 @@ type Fleet interface {
 	// the file is broken it returns the last good fleet together with an error.
 	Deckies(ctx context.Context) ([]fleet.Decky, error)
 }
+
+// Ingest takes lines and tells where lines went.
+type Ingest interface {
+	// Push makes events of lines and returns once they are committed. It returns
+	// [ErrPushBusy] or [ErrPushKeyReused].
+	Push(ctx context.Context, p repo.Push) (repo.Receipt, error)
+	// Status tells of every source.
+	Status() repo.IngestStatus
+	// Explain tells what would become of a line; format is "" or the name of one.
+	Explain(line []byte, format string) repo.Explanation
+}
+
+// The errors of [Ingest.Push] that a sensor can do something about.
+var (
+	// ErrPushBusy says that too much is being taken in; the batch may come again.
+	ErrPushBusy = errors.New("too many events at once")
+	// ErrPushKeyReused says that the key stands for another batch already.
+	ErrPushKeyReused = errors.New("the key was used for another batch")
+)

@@ -17,6 +17,9 @@ const MaxDepth = 32
 // ErrContentType says that the operation does not take this content type (415).
 var ErrContentType = errors.New("content type must be application/json")
 
+// ErrRawBody says that no schema describes the operation's body.
+var ErrRawBody = errors.New("no schema describes the body")
+
 // ErrNoBody says that the operation takes no body at all.
 var ErrNoBody = errors.New("the operation takes no body")
 
@@ -37,11 +40,14 @@ func (o *Operation) Accepts(contentType string) bool {
 // Body checks a body strictly and decodes it into the value that into points
 // to: exactly one JSON value in valid UTF-8, no key twice at any depth, no
 // unknown field, at most [MaxDepth] deep, all constraints of the schema. The
-// error is a [*Violations], or [ErrContentType], or [ErrNoBody]; any other means
+// error is a [*Violations], or [ErrContentType], [ErrNoBody] or [ErrRawBody]; any other means
 // that into does not fit the schema.
 func (o *Operation) Body(contentType string, raw []byte, into any) error {
 	if len(o.bodies) == 0 {
 		return ErrNoBody
+	}
+	if o.Raw {
+		return ErrRawBody
 	}
 	if !o.Accepts(contentType) {
 		return ErrContentType

@@ -34,8 +34,9 @@ type Operation struct {
 	Role string
 	// Statuses are the documented statuses, ascending.
 	Statuses []int
-	// HasBody says that the operation takes a body.
-	HasBody bool
+	// HasBody says that the operation takes a body; Raw that no schema describes it
+	// (extension x-raw), so that Body cannot check it.
+	HasBody, Raw bool
 
 	spec       *openapi3.Operation
 	params     []param
@@ -131,7 +132,12 @@ func (o *Operation) addBody(ref *openapi3.RequestBodyRef) error {
 		return errors.New("a request body must be required")
 	}
 	o.HasBody, o.bodies = true, map[string]*schema{}
+	o.Raw, _ = ref.Value.Extensions["x-raw"].(bool)
 	for media, content := range ref.Value.Content {
+		if o.Raw {
+			o.bodies[media] = nil
+			continue
+		}
 		s, err := compileSchema(content.Schema.Value)
 		if err != nil {
 			return fmt.Errorf("body: %w", err)

@@ -27,7 +27,7 @@ func TestBody_AgreesWithKinOpenAPI(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []*contract.Contract{c, small} {
 		for _, op := range c.Operations() {
-			if !op.HasBody {
+			if !op.HasBody || op.Raw {
 				continue
 			}
 			t.Run(op.ID, func(t *testing.T) {

@@ -102,7 +102,7 @@ func newSpecOperation(doc *openapi3.T, op *contract.Operation) (*specOperation, 
 		}
 		o.params, o.absent = append(o.params, ref.Value), append(o.absent, absent)
 	}
-	if raw.RequestBody != nil {
+	if raw.RequestBody != nil && !op.Raw {
 		o.body = raw.RequestBody.Value.Content["application/json"].Schema.Value
 	}
 	o.addSecurity(doc, raw)

@@ -45,17 +45,25 @@ func watchGoroutines() *goroutines {
 	return g
 }
 
-// gone returns an error that names the goroutines of the world which still run
-// after a short wait, but for the one that asks.
+// gone returns an error that names the goroutines of the world which still run,
+// but for the one that asks.
 func (g *goroutines) gone() error {
-	var left []string
+	left := g.running()
+	if len(left) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d kinds of goroutines still run:\n%s", len(left), strings.Join(left, "\n"))
+}
+
+// eventually returns nil once check does, or its last error after stopTimeout.
+// What a cancelled request leaves to database/sql, and a goroutine that was told
+// to end, take a moment.
+func eventually(check func() error) error {
 	deadline := time.Now().Add(stopTimeout)
 	for pause := time.Millisecond / 4; ; pause *= 2 {
-		if left = g.running(); len(left) == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d kinds of goroutines still run:\n%s", len(left), strings.Join(left, "\n"))
+		err := check()
+		if err == nil || time.Now().After(deadline) {
+			return err
 		}
 		<-time.After(pause)
 	}

@@ -200,6 +200,21 @@ func (s *Spy) RejectPage(ctx context.Context, q repo.RejectQuery) (list []repo.R
 	return list, total, err
 }
 
+// Sensors implements [api.Store].
+func (s *Spy) Sensors(ctx context.Context) ([]repo.Sensor, error) {
+	return spied(ctx, s, "Sensors", func() ([]repo.Sensor, error) { return s.store.Sensors(ctx) })
+}
+
+// CreateSensor implements [api.Store].
+func (s *Spy) CreateSensor(ctx context.Context, x repo.Sensor) error {
+	return spiedError(ctx, s, "CreateSensor", func() error { return s.store.CreateSensor(ctx, x) })
+}
+
+// DeleteSensor implements [api.Store].
+func (s *Spy) DeleteSensor(ctx context.Context, uuid string) error {
+	return spiedError(ctx, s, "DeleteSensor", func() error { return s.store.DeleteSensor(ctx, uuid) })
+}
+
 // Users implements [api.Store].
 func (s *Spy) Users(ctx context.Context) ([]repo.User, error) {
 	return spied(ctx, s, "Users", func() ([]repo.User, error) { return s.store.Users(ctx) })

@@ -185,8 +185,11 @@ func (w *World) close() {
 	if err := w.Store.Close(); err != nil {
 		w.t.Errorf("close the database: %v", err)
 	}
-	write, read := w.Store.PoolStats()
-	if err := errors.Join(unused(write, read), w.goroutines.gone()); err != nil {
+	connections := func() error {
+		write, read := w.Store.PoolStats()
+		return unused(write, read)
+	}
+	if err := errors.Join(eventually(connections), eventually(w.goroutines.gone)); err != nil {
 		w.t.Errorf("leaked: %v", err)
 	}
 }
