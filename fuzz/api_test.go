@@ -3,8 +3,12 @@
 package fuzz
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,7 +38,8 @@ func TestAPI(t *testing.T) {
 	if setting(flagURL) != "" {
 		t.Skip("aimed at a running service, see TestURL")
 	}
-	c := config(t, newFactory(t))
+	f := newFactory(t)
+	c := config(t, f)
 	t.Logf("seed %d, %d random cases for each operation (-%s, -%s)", c.Seed, c.Examples, flagSeed, flagExamples)
 	report, err := engine.Run(t.Context(), c)
 	require.NoError(t, err)
@@ -42,6 +47,49 @@ func TestAPI(t *testing.T) {
 		float64(report.Trials)/report.Elapsed.Seconds(), report.Skipped, report.Ledger)
 	fail(t, report)
 	assert.Empty(t, report.Ledger.Gaps(), "declared, but never exercised")
+	assert.Zero(t, f.open.Load(), "worlds that were not ended")
+}
+
+// attack runs the engine on worlds that change may alter, such as by
+// [factory.wrap] or [factory.options], and returns what was found. It is how a
+// planted defect is looked for.
+func attack(t testing.TB, change func(f *factory, c *engine.Config)) *engine.Report {
+	t.Helper()
+	f := newFactory(t)
+	c := config(t, f)
+	change(f, &c)
+	report, err := engine.Run(t.Context(), c)
+	require.NoError(t, err)
+	return report
+}
+
+// TestAttack_FindsADefect plants one in a wrapper: the deployment limit is
+// accepted one above its bound.
+func TestAttack_FindsADefect(t *testing.T) {
+	t.Parallel()
+	report := attack(t, func(f *factory, c *engine.Config) {
+		f.wrap = offByOne
+		c.Phases, c.Sequences = []string{engine.PhaseCoverage}, 0
+	})
+	i := slices.IndexFunc(report.Failures, func(f *engine.Failure) bool {
+		return f.Operation == "setDeploymentLimit" && f.Check == "negative_data_rejection"
+	})
+	require.GreaterOrEqual(t, i, 0)
+	least := report.Failures[i].Trial
+	require.Len(t, least.Steps, 1)
+	assert.Equal(t, map[string]any{"deployment_limit": int64(501)}, least.Last().Body.Value)
+	t.Logf("found after %d calls, %d bytes", report.Failures[i].Calls, report.Failures[i].Size)
+}
+
+// offByOne answers the limit 501 as if it were good.
+func offByOne(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/deployment-limit") {
+			raw, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(strings.NewReader(strings.Replace(string(raw), "501", "500", 1)))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // fail reports each failure and keeps its case where a later run finds it.
