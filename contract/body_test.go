@@ -293,3 +293,21 @@ func TestBody_ViolationsAreJSON(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"in":"body","name":"/deployment_limit","keyword":"minimum","detail":"deployment_limit must be at least 1"}`, string(got))
 }
+
+// The sentence on a field that the client made up always has a subject, and
+// nothing of it is raw.
+func TestBody_OddNamesOfFieldsAreQuoted(t *testing.T) {
+	t.Parallel()
+	op, ok := load(t).Operation("POST", "/api/v1/auth/login")
+	require.True(t, ok)
+	for name, want := range map[string]string{
+		"": `the field "" must`, "x": "x must", "a b": `the field "a b" must`, "\x1b[2J\n": `the field "\x1b[2J\n" must`, "é": `the field "\u00e9" must`,
+	} {
+		body, err := json.Marshal(map[string]any{"username": "u", "password": "p", name: 1})
+		require.NoError(t, err)
+		var into any
+		var violations *contract.Violations
+		require.ErrorAs(t, op.Body("application/json", body, &into), &violations)
+		assert.True(t, strings.HasPrefix(violations.List[0].Detail, want), violations.List[0].Detail)
+	}
+}

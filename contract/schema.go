@@ -147,8 +147,17 @@ func (p place) subject() string {
 	if p.name == "" {
 		return "the body"
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(p.name, "/"), "/", ".")
+	name := strings.ReplaceAll(strings.TrimPrefix(p.name, "/"), "/", ".")
+	if !plainName.MatchString(name) {
+		// The client chose it: an empty name would leave the sentence without a
+		// subject, and any other is shown as what it is.
+		return "the field " + strconv.QuoteToASCII(name)
+	}
+	return name
 }
+
+// plainName is what the document's own fields are called, and paths of them.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.~-]*$`)
 
 func (p place) violation(keyword, wants string) Violation {
 	return Violation{In: p.in, Name: p.name, Keyword: keyword, Detail: p.subject() + " must " + wants}
