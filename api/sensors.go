@@ -17,7 +17,7 @@ import (
 )
 
 // sensorTokenPrefix lets people and secret scanners tell what a token is.
-const sensorTokenPrefix = "decnet_sensor_"
+const sensorTokenPrefix = "decnet_sensor_" //nolint:gosec // what every token begins with
 
 // sensorWindow bounds how long a sensor that another process deleted stays good.
 const sensorWindow = time.Second

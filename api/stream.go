@@ -114,7 +114,7 @@ func (st *stream) serve(w http.ResponseWriter, r *http.Request) error {
 	st.w, st.ctrl = w, http.NewResponseController(w)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(s.base, cancel)()
+	defer context.AfterFunc(s.base, cancel)() //nolint:contextcheck // the server ends the stream, not the request
 
 	next, lastID, err := st.position(ctx)
 	if err != nil {

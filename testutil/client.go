@@ -56,7 +56,7 @@ func (c *Client) Get(path string, query ...string) *Response {
 	return c.Do(c.Request(http.MethodGet, path+queryString(query), nil))
 }
 
-// Post, Put and Delete send body as JSON; a []byte is sent as it is.
+// Post sends body as JSON; a []byte is sent as it is.
 func (c *Client) Post(path string, body any) *Response {
 	c.world.t.Helper()
 	return c.Do(c.Request(http.MethodPost, path, body))

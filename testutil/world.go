@@ -57,7 +57,6 @@ type settings struct {
 	wall     bool
 	disk     bool
 	tcp      bool
-	readers  int
 	behavior func(*api.Options)
 	broken   func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -271,11 +270,10 @@ func (w *World) AddUser(name string, role repo.Role) repo.User {
 	return u
 }
 
-// AdminUser, ViewerUser and MustChangeUser are the users that every world
-// begins with.
+// AdminUser is the administrator that every world begins with.
 func (w *World) AdminUser() repo.User { return w.template.admin }
 
-// ViewerUser reads.
+// ViewerUser is the viewer that every world begins with.
 func (w *World) ViewerUser() repo.User { return w.template.viewer }
 
 // MustChangeUser is a viewer who must change the password first.
