@@ -69,7 +69,12 @@ func TestAttack_FindsADefect(t *testing.T) {
 	t.Parallel()
 	report := attack(t, func(f *factory, c *engine.Config) {
 		f.wrap = offByOne
-		c.Phases, c.Sequences = []string{engine.PhaseCoverage}, 0
+		c.Phases = []string{engine.PhaseCoverage}
+		c.Plan = func(op *engine.Operation) engine.Plan {
+			p := plan(op)
+			p.Skip = op.ID != "setDeploymentLimit"
+			return p
+		}
 	})
 	i := slices.IndexFunc(report.Failures, func(f *engine.Failure) bool {
 		return f.Operation == "setDeploymentLimit" && f.Check == "negative_data_rejection"

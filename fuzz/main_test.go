@@ -58,7 +58,7 @@ func seed(t testing.TB) uint64 {
 }
 
 // defaultExamples is short enough for CI.
-const defaultExamples = 200
+const defaultExamples = 120
 
 func examples(t testing.TB) int {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
 	"decnet"
@@ -23,7 +24,13 @@ func newSpec(t testing.TB) *engine.Spec {
 	for _, f := range contract.Formats() {
 		formats = append(formats, engine.Format{Name: f.Name, Valid: f.Valid, Sample: sampleOf(f.Name)})
 	}
-	s, err := engine.LoadSpec(decnet.OpenAPI(), engine.SpecOptions{Formats: formats, Absent: contract.AbsentValues})
+	s, err := engine.LoadSpec(decnet.OpenAPI(), engine.SpecOptions{
+		Formats: formats, Absent: contract.AbsentValues,
+		RawBody: func(op *openapi3.Operation) bool {
+			raw, _ := op.RequestBody.Value.Extensions["x-raw"].(bool)
+			return raw
+		},
+	})
 	require.NoError(t, err)
 	return s
 }
@@ -90,6 +97,8 @@ func plan(op *engine.Operation) engine.Plan {
 		p.Actor, p.Others = actorAdmin, []string{actorViewer, actorNewcomer}
 	case "viewer":
 		p.Actor, p.Others = actorAdmin, []string{actorViewer, actorNewcomer}
+	case "sensor":
+		p.Actor, p.Others = actorSensor, []string{actorAdmin, actorViewer}
 	case "any":
 		p.Actor, p.Others = actorAdmin, []string{actorViewer, actorNewcomer}
 	default:
@@ -117,6 +126,9 @@ func hints(op *engine.Operation) func(in, name, pointer string) []any {
 			if strings.Contains(op.Path, "/attackers/") {
 				return []any{engine.Ref("attacker")}
 			}
+			if strings.Contains(op.Path, "/sensors/") {
+				return []any{engine.Ref("sensor")}
+			}
 			return []any{engine.Ref("user.viewer"), engine.Ref("user.spare"), engine.Ref("user.newcomer"), engine.Ref("user.admin")}
 		case "header If-None-Match":
 			return []any{"*", `"a"`, `W/"a", "b"`, `""`}
@@ -124,6 +136,14 @@ func hints(op *engine.Operation) func(in, name, pointer string) []any {
 			return []any{"0", "1", "23", "9223372036854775807", "-1", "a"}
 		case "query maxOutput":
 			return []any{int64(1)}
+		case "header Content-Encoding":
+			return []any{"identity", "gzip"}
+		case "header Idempotency-Key":
+			return []any{"a", strings.Repeat("a", 128), strings.Repeat("a", 129)}
+		case "query reason":
+			return []any{"not_json"}
+		case "query source":
+			return []any{"/var/log/a"}
 		case "query service":
 			return []any{"ssh", "http"}
 		case "query bounty_type":
@@ -178,6 +198,10 @@ func extra(op *engine.Operation) []engine.Trial {
 			}
 			out = append(out, one(worldSeeded, c))
 		}
+	case "createSensor":
+		out = append(out, one(worldSeeded, engine.Case{Actor: actorAdmin, Body: body(map[string]any{"name": "web-01"})}))
+	case "deleteSensor":
+		out = append(out, one(worldSeeded, engine.Case{Actor: actorAdmin, Args: []engine.Arg{{In: "path", Name: "uuid", Value: "00000000-0000-4000-8000-00000000dead"}}}))
 	case "getAttacker", "listCommands":
 		out = append(out, one(worldSeeded, engine.Case{Actor: actorViewer, Args: []engine.Arg{{In: "path", Name: "uuid", Value: "00000000-0000-4000-8000-00000000dead"}}}))
 	}

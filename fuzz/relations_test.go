@@ -20,7 +20,7 @@ func relations() []engine.Relation {
 
 // lists are the operations that answer pages, and the key of their rows.
 func lists() map[string]string {
-	return map[string]string{"listLogs": "id", "listBounties": "id", "listAttackers": "uuid", "listCommands": ""}
+	return map[string]string{"listLogs": "id", "listBounties": "id", "listAttackers": "uuid", "listCommands": "", "listRejects": "id"}
 }
 
 func isList(op *engine.Operation, _ *engine.Case) bool {
@@ -43,14 +43,14 @@ func readRelations() []engine.Relation {
 		{Name: "warm_answer_is_cold_answer", Applies: is(reads()...), Check: warmIsCold},
 		{Name: "head_is_get_without_body", Applies: is(append(reads(), "getSpecYAML", "getSpecJSON", "getDocs", "getDocsStyle", "getLiveness", "getReadiness")...), Check: headIsGet},
 		{Name: "etag_revalidates", Applies: is("getStats", "getHistogram", "listBounties", "listDeckies", "getSpecYAML", "getSpecJSON", "getDocs", "getDocsStyle"), Check: etagRevalidates},
-		{Name: "absent_is_default", Applies: is("listLogs", "listBounties", "listAttackers", "listCommands", "getHistogram"), Check: absentIsDefault},
+		{Name: "absent_is_default", Applies: is("listLogs", "listBounties", "listAttackers", "listCommands", "listRejects", "getHistogram"), Check: absentIsDefault},
 	}
 }
 
 // reads are the operations that answer what the store holds.
 func reads() []string {
 	return []string{
-		"getStats", "listLogs", "getHistogram", "listBounties", "listAttackers", "getAttacker", "listCommands", "listDeckies", "getConfig", "getHealth",
+		"getStats", "listLogs", "getHistogram", "listBounties", "listAttackers", "getAttacker", "listCommands", "listDeckies", "getConfig", "getHealth", "listSensors", "listRejects", "getIngestStatus", "listCredentials",
 	}
 }
 
@@ -70,7 +70,7 @@ func with(c *engine.Case, query map[string]any) *engine.Case {
 
 // filters are the parameters that choose rows.
 func filters() []string {
-	return []string{"search", "service", "bounty_type", "start_time", "end_time"}
+	return []string{"search", "service", "bounty_type", "start_time", "end_time", "reason", "source"}
 }
 
 func rows(s *engine.Step) []any {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"decnet/api"
 	"decnet/fuzz/engine"
 	"decnet/testutil"
 )
@@ -74,7 +75,7 @@ func TestURL(t *testing.T) {
 	c := config(t, newFactory(t))
 	base, user, password := setting(flagURL), os.Getenv("FUZZ_USER"), os.Getenv("FUZZ_PASSWORD")
 	if base == "" {
-		w := testutil.New(t)
+		w := testutil.New(t, testutil.With(func(o *api.Options) { o.Ingest = pipeline{} }))
 		w.Seed(20)
 		server := httptest.NewServer(w.Server)
 		t.Cleanup(server.Close)

@@ -4,6 +4,7 @@ package fuzz
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -41,10 +42,15 @@ const (
 	actorAdmin    = "admin"
 	actorViewer   = "viewer"
 	actorNewcomer = "newcomer" // must change the password first
+	// actorSensor may send events and do nothing else.
+	actorSensor = "sensor"
 	// actorQuery is the administrator with the token in the query, where the stream
 	// takes it.
 	actorQuery = "admin-by-query"
 )
+
+// sensorToken is the token of the sensor that every world begins with.
+const sensorToken = "decnet_sensor_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // seededEvents is how many events a seeded world begins with.
 const seededEvents = 24
@@ -105,10 +111,14 @@ func (f *factory) template(t testing.TB, events int) *sqlite.Template {
 				return err
 			}
 		}
+		hash := sha256.Sum256([]byte(sensorToken))
+		if err := s.CreateSensor(ctx, repo.Sensor{UUID: sensorID, Name: "web-01", TokenHash: hash[:], CreatedAt: began()}); err != nil {
+			return err
+		}
 		if events == 0 {
 			return nil
 		}
-		return s.Commit(ctx, &repo.Batch{Events: hostileEvents(events)})
+		return s.Commit(ctx, &repo.Batch{Events: hostileEvents(events), Rejects: hostileRejects()})
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, template.Close()) })
@@ -130,6 +140,21 @@ func hostileEvents(n int) []repo.Event {
 		}
 	}
 	return events
+}
+
+// sensorID is the id of the sensor that every world begins with.
+const sensorID = "00000000-0000-4000-8000-00000000000a"
+
+// hostileRejects are lines that gave no event.
+func hostileRejects() []repo.Reject {
+	var out []repo.Reject
+	for i, line := range []string{"Traceback", "\x00\xff\xfe", "<script>\u202e", strings.Repeat("a", 5000), ""} {
+		out = append(out, repo.Reject{
+			Source: []string{"/var/log/a", "/var/log/b\x1b[2J"}[i%2], Path: "/var/log/a", Offset: int64(i), Reason: []string{"not_json", "bad_time"}[i%2],
+			Detail: "The line is not JSON.", Line: []byte(line), Size: int64(len(line)), SeenAt: began(),
+		})
+	}
+	return out
 }
 
 // fleetFile is a state file with n deckies.
@@ -196,7 +221,7 @@ func (f *factory) open1(ctx context.Context, kind string) (*world, error) {
 	}
 	o := api.Options{
 		Store: w.store, Fleet: fleet.NewStateFile(w.path), Contract: f.contract, Secret: w.secret,
-		Passwords: passwords, Now: w.clock.Now, Developer: kind == worldDeveloper,
+		Passwords: passwords, Now: w.clock.Now, Developer: kind == worldDeveloper, Ingest: pipeline{},
 	}
 	if f.options != nil {
 		f.options(&o)
@@ -236,11 +261,11 @@ func (w *world) engineWorld() *engine.World {
 		Symbols: map[string]any{
 			"user.admin": w.users[actorAdmin].UUID, "user.viewer": w.users[actorViewer].UUID,
 			"user.newcomer": w.users[actorNewcomer].UUID, "user.spare": w.users["spare"].UUID,
-			"password": testutil.Password, "attacker": w.attacker(),
+			"password": testutil.Password, "attacker": w.attacker(), "sensor": sensorID,
 		},
 		Secrets: map[string]string{
 			"JWT_SECRET": string(w.secret), "SENT_TOKEN": w.token(actorAdmin), "SENT_VIEWER_TOKEN": w.token(actorViewer),
-			"SENT_NEWCOMER_TOKEN": w.token(actorNewcomer), "PASSWORD": testutil.Password,
+			"SENT_NEWCOMER_TOKEN": w.token(actorNewcomer), "PASSWORD": testutil.Password, "SENT_SENSOR_TOKEN": sensorToken,
 		},
 	}
 }
@@ -282,6 +307,10 @@ func (w *world) authorize(req *http.Request, actor, token string) {
 	switch {
 	case token != "":
 	case !isForged:
+		if actor == actorSensor {
+			token = sensorToken
+			break
+		}
 		if actor == actorQuery {
 			addQuery(req, "token", w.token(actorAdmin))
 			return

@@ -15,6 +15,7 @@ func writeRelations() []engine.Relation {
 	return []engine.Relation{
 		{Name: "write_is_visible", Applies: is("setDeploymentLimit", "setGlobalMutationInterval"), Check: settingIsVisible},
 		{Name: "write_is_visible", Applies: is("createUser", "deleteUser", "setUserRole", "resetUserPassword"), Check: userIsVisible},
+		{Name: "write_is_visible", Applies: is("createSensor", "deleteSensor"), Check: sensorIsVisible},
 		{Name: "write_is_visible", Applies: is("reinit"), Check: purgeIsVisible},
 		{Name: "tokens_are_revoked", Applies: is("deleteUser", "setUserRole", "resetUserPassword"), Check: tokensRevoked},
 		{Name: "password_is_changed", Applies: is("changePassword"), Check: passwordChanged},
@@ -115,6 +116,35 @@ func sortedIDs(m map[string]map[string]any) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// sensorIsVisible lists the sensors before and after, and sends events with the
+// token of the one that was made or deleted.
+func sensorIsVisible(p *engine.Probe) []string {
+	sensors := func() []any {
+		list, _ := p.Send(read("listSensors", actorAdmin)).JSON().([]any)
+		return list
+	}
+	push := func(actor string) *engine.Step {
+		return p.Send(&engine.Case{Operation: "pushEvents", Actor: actor, Body: &engine.Body{Media: "application/json", Value: []any{}}})
+	}
+	before := len(sensors())
+	push(actorSensor)
+	value, _ := p.Case().Arg("path", "uuid")
+	main := p.Main()
+	after := len(sensors())
+	change := map[string]int{"createSensor": 1, "deleteSensor": -1}[p.Case().Operation]
+	switch {
+	case !main.OK() && after != before:
+		return []string{"a write that was refused has changed the sensors"}
+	case main.OK() && after != before+change:
+		return []string{"the write is not seen in the list of sensors"}
+	case main.OK() && change > 0 && !push("#0/token").OK():
+		return []string{"the token of a new sensor does not work"}
+	case main.OK() && value == engine.Ref("sensor") && push(actorSensor).Exchange.Status != http.StatusUnauthorized:
+		return []string{"the token of a deleted sensor still works"}
+	}
+	return nil
 }
 
 // purgeIsVisible warms all reads, purges, and wants nothing left.

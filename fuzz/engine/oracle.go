@@ -201,6 +201,10 @@ func (j *judgement) strictBody() {
 		j.fail("body", "", "", "contentType")
 		return
 	}
+	if j.op.RawBody {
+		j.unspecified = true
+		return
+	}
 	if !isJSON(media) {
 		return
 	}
@@ -231,7 +235,7 @@ func (j *judgement) askKin(ctx context.Context) {
 		Route: &routers.Route{Spec: j.spec.Doc, Path: j.op.Path, PathItem: j.op.item, Method: j.op.Method, Operation: j.op.Raw},
 		Options: &openapi3filter.Options{
 			MultiError: true, SkipSettingDefaults: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
-			SchemaValidationOptions: j.spec.options,
+			SchemaValidationOptions: j.spec.options, ExcludeRequestBody: j.op.RawBody,
 		},
 	}
 	if err := openapi3filter.ValidateRequest(ctx, input); err != nil {

@@ -24,6 +24,9 @@ type SpecOptions struct {
 	// Absent returns the texts that a query parameter takes as "not given"; nil
 	// means that there are none.
 	Absent func(p *openapi3.Parameter) ([]string, error)
+	// RawBody reports that the schema of an operation's body says nothing of its
+	// bytes; only the media type is then held against the document. May be nil.
+	RawBody func(op *openapi3.Operation) bool
 }
 
 // Spec is a document prepared for tests. It is immutable.
@@ -50,6 +53,8 @@ type Operation struct {
 	// Bodies are the schemas of the request body by media type.
 	Bodies       map[string]*openapi3.Schema
 	BodyRequired bool
+	// RawBody says that the document leaves the bytes of the body open.
+	RawBody bool
 	// Responses are by status, wildcard (2XX) or "default".
 	Responses map[string]*openapi3.Response
 	// Secured says that a credential is needed, Schemes which ones are taken.
@@ -188,6 +193,7 @@ func (op *Operation) fill(doc *openapi3.T, o SpecOptions) error {
 			}
 		}
 	}
+	op.RawBody = o.RawBody != nil && op.Raw.RequestBody != nil && o.RawBody(op.Raw)
 	op.fillResponses()
 	op.fillSecurity(doc)
 	return nil
