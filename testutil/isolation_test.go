@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -231,7 +230,7 @@ func TestWorld_OnDiskAReaderDoesNotWaitForAWriter(t *testing.T) {
 	t.Parallel()
 	w := testutil.New(t, testutil.OnDisk())
 	w.Seed(2)
-	other, err := sql.Open("sqlite", filepath.Join(filepath.Dir(w.StatePath), "decnet.db")+"?_txlock=immediate")
+	other, err := sql.Open("sqlite", w.DatabasePath()+"?_txlock=immediate")
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, other.Close()) }()
 	tx, err := other.BeginTx(t.Context(), nil) // holds the write lock

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -60,7 +61,8 @@ func (g *goroutines) gone() error {
 // to end, take a moment.
 func eventually(check func() error) error {
 	deadline := time.Now().Add(stopTimeout)
-	for pause := time.Millisecond / 4; ; pause *= 2 {
+	for pause := 20 * time.Microsecond; ; pause *= 2 {
+		runtime.Gosched() // mostly that is all they need
 		err := check()
 		if err == nil || time.Now().After(deadline) {
 			return err

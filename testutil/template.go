@@ -42,6 +42,19 @@ var shared struct {
 	once sync.Once
 	t    *template
 	err  error
+	// dir holds the files of all worlds, each under names of its own; "" where the
+	// package has no Main that would remove it. Making a directory for each world
+	// would cost as much as its database.
+	dir string
+}
+
+// filesOf returns a path that no other world has, up to its suffix.
+func filesOf(t testing.TB, id string) string {
+	t.Helper()
+	if shared.dir == "" {
+		return filepath.Join(t.TempDir(), "world")
+	}
+	return filepath.Join(shared.dir, "world-"+id)
 }
 
 func sharedTemplate() (*template, error) {
@@ -60,7 +73,17 @@ func Main(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the template of all worlds:", err)
 		os.Exit(1)
 	}
+	dir, err := os.MkdirTemp("", "decnet-worlds-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the directory of all worlds:", err)
+		os.Exit(1)
+	}
+	shared.dir = dir
 	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "remove the directory of all worlds:", err)
+		code = 1
+	}
 	if err := shared.t.database.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "close the template:", err)
 		code = 1
@@ -119,7 +142,7 @@ func newTemplate() (*template, error) {
 func (t *template) clone(ctx context.Context, w *World, disk bool) (*sqlite.Store, error) {
 	o := sqlite.Options{Now: w.Clock.Now}
 	if disk {
-		o.Path = filepath.Join(filepath.Dir(w.StatePath), "decnet.db")
+		o.Path = w.files + ".db"
 	}
 	t.clones.Lock()
 	defer t.clones.Unlock()

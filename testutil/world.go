@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -40,7 +39,9 @@ type World struct {
 	// Admin, Viewer and MustChange have a token of such a user, Anonymous none.
 	Admin, Viewer, MustChange, Anonymous *Client
 
-	t        testing.TB
+	t testing.TB
+	// files is where the world's files lie, up to a suffix.
+	files    string
 	serving  *serving
 	template *template
 	// goroutines finds those that the test began and that outlive it.
@@ -98,9 +99,10 @@ func New(t testing.TB, opts ...Option) *World {
 	require.NoError(t, err, "the template of all worlds")
 	w := &World{
 		t: t, template: shared, Clock: &Clock{t: epoch(), wall: set.wall},
-		StatePath: filepath.Join(t.TempDir(), "decnet-state.json"), Secret: []byte(auth.NewSecret()),
+		Secret: []byte(auth.NewSecret()), goroutines: watchGoroutines(),
 	}
-	w.goroutines = watchGoroutines()
+	w.files = filesOf(t, w.goroutines.id)
+	w.StatePath = w.files + "-state.json"
 	w.Fleet = fleet.NewStateFile(w.StatePath)
 	w.Store, err = shared.clone(t.Context(), w, set.disk)
 	require.NoError(t, err, "clone the template")
@@ -278,3 +280,6 @@ func (w *World) ViewerUser() repo.User { return w.template.viewer }
 
 // MustChangeUser is a viewer who must change the password first.
 func (w *World) MustChangeUser() repo.User { return w.template.mustChange }
+
+// DatabasePath is the database file of a world with [OnDisk].
+func (w *World) DatabasePath() string { return w.files + ".db" }

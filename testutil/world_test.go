@@ -21,17 +21,23 @@ func TestWorld_Smoke(t *testing.T) {
 	w.Login("admin", testutil.Password)
 }
 
-// BenchmarkWorld is what a test pays for its world: made, one write, one read
-// over HTTP, and ended.
+// BenchmarkWorld is what a test pays for its world: made and ended, and also
+// with one write and one read over HTTP, which is checked against the contract.
 func BenchmarkWorld(b *testing.B) {
-	for b.Loop() {
-		func() {
-			t := &scope{TB: b}
-			defer t.end()
-			w := testutil.New(t)
+	for name, use := range map[string]func(w *testutil.World){
+		"made": func(*testutil.World) {},
+		"used": func(w *testutil.World) {
 			w.Seed(1)
 			w.Viewer.Get("/api/v1/logs").OK()
-		}()
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				t := &scope{TB: b}
+				use(testutil.New(t))
+				t.end()
+			}
+		})
 	}
 }
 
