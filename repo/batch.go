@@ -103,6 +103,14 @@ type Session struct {
 // MaxRejectLine bounds [Reject.Line], in bytes.
 const MaxRejectLine = 64 << 10
 
+// MaxRejects and MaxRejectBytes bound the rejects that an engine keeps, the
+// newest, and their lines together: a decoy whose format nobody knows would fill
+// the disk otherwise.
+const (
+	MaxRejects     = 100_000
+	MaxRejectBytes = 64 << 20
+)
+
 // Reject is a line that could not be made an event.
 type Reject struct {
 	ID     int64

@@ -70,7 +70,7 @@ type Explanation struct {
 
 // RejectQuery asks for one page of rejects, newest first.
 type RejectQuery struct {
-	// Reason and Source are equality; "" means any.
+	// Reason is equality, Source is equality with [Reject.Path]; "" means any.
 	Reason, Source string
 	Limit, Offset  int
 }

@@ -85,6 +85,53 @@ func testRejects(t *testing.T, s Store) {
 	n, err := s.CountRejects(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, int64(3), n)
+	for _, c := range []struct {
+		query repo.RejectQuery
+		want  []int64
+		total int64
+	}{
+		{repo.RejectQuery{Limit: 2}, []int64{3, 2}, 3},
+		{repo.RejectQuery{Limit: 2, Offset: 2}, []int64{1}, 3},
+		{repo.RejectQuery{Limit: 2, Reason: "not_json"}, []int64{1}, 1},
+		{repo.RejectQuery{Limit: 2, Source: "/p"}, []int64{1}, 1},
+		{repo.RejectQuery{Limit: 2, Source: "/p", Reason: "other"}, []int64{}, 0},
+	} {
+		got, total, err := s.RejectPage(ctx, c.query)
+		require.NoError(t, err)
+		ids := []int64{}
+		for _, r := range got {
+			ids = append(ids, r.ID)
+		}
+		assert.Equal(t, c.want, ids, "%+v", c.query)
+		assert.Equal(t, c.total, total, "%+v", c.query)
+	}
+}
+
+// testRejectsBound: of too many the newest stay, and all are counted.
+func testRejectsBound(t *testing.T, s Store) {
+	ctx := t.Context()
+	line := bytes.Repeat([]byte{'x'}, repo.MaxRejectLine)
+	const fit = repo.MaxRejectBytes / repo.MaxRejectLine
+	b := &repo.Batch{}
+	for range fit / 4 {
+		b.Rejects = append(b.Rejects, repo.Reject{Line: line})
+	}
+	for range 5 {
+		require.NoError(t, s.Commit(ctx, b))
+	}
+	list, total, err := s.RejectPage(ctx, repo.RejectQuery{Limit: 1})
+	require.NoError(t, err)
+	assert.Equal(t, int64(fit), total, "of large ones those that fit")
+	assert.Equal(t, int64(fit/4*5), list[0].ID)
+	n, err := s.CountRejects(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, int64(fit/4*5), n)
+
+	b.Rejects = make([]repo.Reject, repo.MaxRejects+10)
+	require.NoError(t, s.Commit(ctx, b))
+	_, total, err = s.RejectPage(ctx, repo.RejectQuery{Limit: 1})
+	require.NoError(t, err)
+	assert.Equal(t, int64(repo.MaxRejects), total)
 }
 
 // rich is a batch with something of everything.
@@ -95,6 +142,7 @@ func rich() *repo.Batch {
 			event(2, from("192.0.2.2"), on("decky-09"), using("http"), withBounties(credential("root"), credential("admin"))),
 			event(25*time.Hour, from("192.0.2.3"), using("smb"), typing("whoami")),
 		},
+		Receipts:  []*repo.Receipt{{Sensor: sensor(1).UUID, Last: 3}},
 		Rejects:   []repo.Reject{{Source: "a", Reason: "r", Line: []byte("x"), SeenAt: Now()}},
 		Positions: []repo.Position{position("a")},
 		Sessions:  []repo.Session{{Key: "s", Service: "ssh", OpenedAt: day()}},
@@ -105,7 +153,10 @@ func testPurge(t *testing.T, s Store) {
 	ctx := t.Context()
 	require.NoError(t, s.CreateUser(ctx, user("u", repo.RoleAdmin)))
 	require.NoError(t, s.SetState(ctx, "k", "v"))
-	require.NoError(t, s.Commit(ctx, rich()))
+	require.NoError(t, s.CreateSensor(ctx, sensor(1)))
+	keyed := rich()
+	keyed.Events[0].Key, keyed.Receipts[0].Key = []byte("sixteen bytes..."), "k"
+	require.NoError(t, s.Commit(ctx, keyed))
 	p, err := s.Purge(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, repo.Purged{Logs: 3, Bounties: 3, Attackers: 3}, p)
@@ -141,14 +192,21 @@ func testPurge(t *testing.T, s Store) {
 	users, err := s.Users(ctx)
 	require.NoError(t, err)
 	assert.Len(t, users, 1)
+	sensors, err := s.Sensors(ctx)
+	require.NoError(t, err)
+	require.Len(t, sensors, 1)
+	assert.Equal(t, int64(3), sensors[0].Accepted)
+	_, err = s.Receipt(ctx, sensor(1).UUID, "k")
+	require.ErrorIs(t, err, repo.ErrNotFound)
 
 	// Ids go on: a stream that resumes after id 3 must see these.
 	last, err := s.LastLogID(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, int64(3), last)
 	again := rich()
+	again.Events[0].Key, again.Receipts[0].Key = keyed.Events[0].Key, "k"
 	require.NoError(t, s.Commit(ctx, again))
-	assert.Equal(t, int64(4), again.Events[0].ID)
+	assert.Equal(t, int64(4), again.Events[0].ID, "what is sent again is stored again")
 	bounties, err := s.Bounties(ctx, repo.BountyQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, bounties, 3)
@@ -193,11 +251,14 @@ func (c *countdown) Err() error {
 // looks at it: nothing may have changed, and the next commit works.
 func testAtomic(t *testing.T, s Store) {
 	ctx := t.Context()
+	require.NoError(t, s.CreateSensor(ctx, sensor(1)))
 	require.NoError(t, s.Commit(ctx, rich()))
 	before := dump(t, s)
 	second := func() *repo.Batch {
 		b := rich()
 		b.Events = append(b.Events, event(3, on("decky-11"), withBounties(credential("late")), typing("ls")))
+		b.Events[3].Key = []byte("sixteen bytes...")
+		b.Receipts[0].Key = "k"
 		b.ClosedSessions = []string{"s"}
 		return b
 	}
@@ -214,6 +275,7 @@ func testAtomic(t *testing.T, s Store) {
 		for i := range b.Events {
 			require.Zero(t, b.Events[i].ID, "no id is given before the commit")
 		}
+		require.Zero(t, b.Receipts[0].Accepted, "and no answer")
 		require.Equal(t, before, dump(t, s), "after %d looks at the context", n)
 	}
 	assert.Greater(t, failures, 3, "the engine looks at its context while it writes")
@@ -297,6 +359,7 @@ func testCancelled(t *testing.T, s Store) {
 	require.NoError(t, s.Commit(t.Context(), rich()))
 	require.NoError(t, s.CreateUser(t.Context(), user("u", repo.RoleAdmin)))
 	require.NoError(t, s.SetState(t.Context(), "k", "v"))
+	require.NoError(t, s.CreateSensor(t.Context(), sensor(1)))
 	before := dump(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -328,7 +391,17 @@ func testCancelled(t *testing.T, s Store) {
 		"OpenSessions":   func() error { _, err := s.OpenSessions(ctx); return err },
 		"Rejects":        func() error { _, err := s.Rejects(ctx, 0, 1); return err },
 		"CountRejects":   func() error { _, err := s.CountRejects(ctx); return err },
-		"Purge":          func() error { _, err := s.Purge(ctx); return err },
+		"RejectPage":     func() error { _, _, err := s.RejectPage(ctx, repo.RejectQuery{Limit: 1}); return err },
+		"Credentials":    func() error { _, err := s.Credentials(ctx, repo.CredentialQuery{Limit: 1}); return err },
+		"CountCredentials": func() error {
+			_, err := s.CountCredentials(ctx, repo.CredentialFilter{})
+			return err
+		},
+		"CreateSensor": func() error { return s.CreateSensor(ctx, sensor(9)) },
+		"Sensors":      func() error { _, err := s.Sensors(ctx); return err },
+		"DeleteSensor": func() error { return s.DeleteSensor(ctx, sensor(1).UUID) },
+		"Receipt":      func() error { _, err := s.Receipt(ctx, sensor(1).UUID, "k"); return err },
+		"Purge":        func() error { _, err := s.Purge(ctx); return err },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, name)
 	}

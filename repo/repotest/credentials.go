@@ -31,6 +31,9 @@ func testCredentials(t *testing.T, s Store) {
 		try(time.Hour, "192.0.2.1", "ssh", "root", "123456"), // the same bounty, another attempt
 		try(3*time.Hour, "192.0.2.2", "telnet", "root", "123456"),
 		try(4*time.Hour, "192.0.2.2", "telnet", "Admin", ""),
+		event(0, from(repo.UnknownAttacker), func(e *repo.Event) { // an attempt, but of nobody
+			e.Bounties = []repo.Bounty{credential("unknown"), credential("unknown"), {Type: repo.BountyCredential, Payload: `{"password":7,"username":["a"]}`}}
+		}),
 		event(0, func(e *repo.Event) {
 			e.Bounties = []repo.Bounty{{Type: repo.BountyPayload, Payload: `{"username":"x"}`}}
 		}),
@@ -42,15 +45,17 @@ func testCredentials(t *testing.T, s Store) {
 		Attempts: 4, Attackers: 3, FirstSeen: at(1), LastSeen: at(5),
 	}
 	admin := repo.Credential{ID: 2, Username: "Admin", Services: []string{"telnet"}, Attempts: 1, Attackers: 1, FirstSeen: at(4), LastSeen: at(4)}
-	odd := repo.Credential{ID: 3, Username: "\x00%", Password: "_<b>", Services: []string{"ftp"}, Attempts: 1, Attackers: 1, FirstSeen: at(0), LastSeen: at(0)}
+	unknown := repo.Credential{ID: 3, Username: "unknown", Password: "x", Services: []string{"ssh"}, Attempts: 1, FirstSeen: at(0), LastSeen: at(0)}
+	number := repo.Credential{ID: 4, Username: `["a"]`, Password: "7", Services: []string{"ssh"}, Attempts: 1, FirstSeen: at(0), LastSeen: at(0)}
+	odd := repo.Credential{ID: 5, Username: "\x00%", Password: "_<b>", Services: []string{"ftp"}, Attempts: 1, Attackers: 1, FirstSeen: at(0), LastSeen: at(0)}
 	for _, c := range []struct {
 		query repo.CredentialQuery
 		want  []repo.Credential
 	}{
-		{repo.CredentialQuery{}, []repo.Credential{root, admin, odd}},
-		{repo.CredentialQuery{Sort: repo.SortCredentialAttackers}, []repo.Credential{root, admin, odd}},
-		{repo.CredentialQuery{Sort: repo.SortCredentialRecent}, []repo.Credential{root, admin, odd}},
-		{repo.CredentialQuery{Offset: 1}, []repo.Credential{admin, odd}},
+		{repo.CredentialQuery{}, []repo.Credential{root, admin, odd, number, unknown}},
+		{repo.CredentialQuery{Sort: repo.SortCredentialAttackers}, []repo.Credential{root, admin, odd, number, unknown}},
+		{repo.CredentialQuery{Sort: repo.SortCredentialRecent}, []repo.Credential{root, admin, odd, number, unknown}},
+		{repo.CredentialQuery{Offset: 1}, []repo.Credential{admin, odd, number, unknown}},
 		{repo.CredentialQuery{CredentialFilter: repo.CredentialFilter{Search: "ADMIN"}}, []repo.Credential{admin}},
 		{repo.CredentialQuery{CredentialFilter: repo.CredentialFilter{Search: "%"}}, []repo.Credential{odd}},
 		{repo.CredentialQuery{CredentialFilter: repo.CredentialFilter{Search: "345"}}, []repo.Credential{root}},
@@ -76,7 +81,7 @@ func testCredentials(t *testing.T, s Store) {
 	got, err := s.Credentials(ctx, repo.CredentialQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, got, 1)
-	assert.EqualValues(t, 4, got[0].ID)
+	assert.EqualValues(t, 6, got[0].ID)
 	assert.EqualValues(t, 1, got[0].Attackers)
 }
 
@@ -177,9 +182,14 @@ func testReceipts(t *testing.T, s Store) {
 		Rejects: []repo.ReceiptReject{{Line: 7, Reason: "not_json", Detail: "The line is not JSON."}},
 	}
 	other := &repo.Receipt{Sensor: two.UUID, Key: r.Key, First: 3, Last: 4}
-	batch := &repo.Batch{Events: []repo.Event{event(1), event(2), dup, event(3)}, Receipts: []*repo.Receipt{r, other}}
+	r.Last, other.First, other.Last = 5, 5, 6
+	part := func(e repo.Event) repo.Event { e.Part = true; return e }
+	batch := &repo.Batch{
+		Events:   []repo.Event{event(1), event(2), part(event(2)), dup, part(dup), event(3)},
+		Receipts: []*repo.Receipt{r, other},
+	}
 	require.NoError(t, s.Commit(ctx, batch))
-	assert.EqualValues(t, 1, r.Accepted)
+	assert.EqualValues(t, 1, r.Accepted, "lines, not events")
 	assert.EqualValues(t, 1, r.Duplicate)
 	assert.EqualValues(t, 1, other.Accepted, "another sensor may use the same key")
 	got, err := s.Receipt(ctx, one.UUID, r.Key)
@@ -194,7 +204,7 @@ func testReceipts(t *testing.T, s Store) {
 	assert.Zero(t, again.Events[0].ID)
 	n, err := s.CountLogs(ctx, repo.LogFilter{})
 	require.NoError(t, err)
-	assert.EqualValues(t, 4, n)
+	assert.EqualValues(t, 5, n)
 
 	_, err = s.Receipt(ctx, one.UUID, "another")
 	require.ErrorIs(t, err, repo.ErrNotFound)

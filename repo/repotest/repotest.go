@@ -90,6 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Progress/Positions", testPositions},
 		{"Progress/Sessions", testSessions},
 		{"Progress/Rejects", testRejects},
+		{"Progress/RejectsBound", testRejectsBound},
 		{"Credentials", testCredentials},
 		{"Sensors", testSensors},
 		{"Sensors/Duplicates", testDuplicates},

@@ -208,5 +208,13 @@ func dump(t *testing.T, s Store) string {
 	add(rejects, err)
 	n, err = s.CountRejects(ctx)
 	add(n, err)
+	rejects, n, err = s.RejectPage(ctx, repo.RejectQuery{Limit: all})
+	add([]any{rejects, n}, err)
+	credentials, err := s.Credentials(ctx, repo.CredentialQuery{Limit: all})
+	add(credentials, err)
+	n, err = s.CountCredentials(ctx, repo.CredentialFilter{})
+	add(n, err)
+	sensors, err := s.Sensors(ctx)
+	add(sensors, err)
 	return out
 }

@@ -162,11 +162,11 @@ func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) ([]repo.Att
 	query, args := pageOfAttackers(q)
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list attackers: %w", err)
+		return nil, failed("list attackers", err)
 	}
 	list, err := collect(rows, scanAttacker)
 	if err != nil {
-		return nil, fmt.Errorf("list attackers: %w", err)
+		return nil, failed("list attackers", err)
 	}
 	return list, nil
 }
@@ -192,7 +192,7 @@ func (s *Store) Attacker(ctx context.Context, id string) (repo.Attacker, error) 
 	a, err := scanAttacker(s.read.QueryRowContext(ctx,
 		"SELECT "+attackerColumns+" FROM attackers AS a WHERE a.uuid = ?", key).Scan)
 	if err != nil {
-		return repo.Attacker{}, fmt.Errorf("attacker: %w", orNotFound(err))
+		return repo.Attacker{}, failed("attacker", orNotFound(err))
 	}
 	return a, nil
 }
@@ -238,7 +238,7 @@ func (s *Store) Commands(ctx context.Context, id string, q repo.CommandQuery) (l
 		return err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("commands: %w", err)
+		return nil, 0, failed("commands", err)
 	}
 	return list, total, nil
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 
 	"decnet/repo"
 )
@@ -30,7 +29,7 @@ func (s *Store) Bounties(ctx context.Context, q repo.BountyQuery) ([]repo.Bounty
 	query, args := pageOfBounties(q)
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list bounties: %w", err)
+		return nil, failed("list bounties", err)
 	}
 	list, err := collect(rows, func(scan func(...any) error) (b repo.Bounty, err error) {
 		var nanos int64
@@ -39,7 +38,7 @@ func (s *Store) Bounties(ctx context.Context, q repo.BountyQuery) ([]repo.Bounty
 		return b, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list bounties: %w", err)
+		return nil, failed("list bounties", err)
 	}
 	return list, nil
 }

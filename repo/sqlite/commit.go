@@ -74,13 +74,12 @@ type batchWriter struct {
 	touched  touched
 	rollups  map[rollupKey]int64
 	facets   map[facetKey]facet
-	// credentials are those of the batch, pairs their order.
-	credentials map[pair]*credentialInBatch
-	pairs       []pair
+	tried    tried
 	// ids are those of the batch's events, 0 for duplicates; receipts the numbers
 	// of accepted and duplicate events of each receipt.
 	ids      []int64
 	receipts [][2]int64
+	keyed    bool // some event has a key
 }
 
 func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, error) {
@@ -95,8 +94,7 @@ func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, e
 		touched:  touched{byIP: map[string]*attackerInBatch{}},
 		rollups:  map[rollupKey]int64{},
 		facets:   map[facetKey]facet{},
-
-		credentials: map[pair]*credentialInBatch{},
+		tried:    newTried(),
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT name, value FROM counters")
 	if err != nil {
@@ -168,7 +166,7 @@ func (w *batchWriter) write(b *repo.Batch) error {
 		{"rejects", func() error { return w.writeRejects(b.Rejects) }},
 		{"positions", func() error { return w.writePositions(b.Positions) }},
 		{"sessions", func() error { return w.writeSessions(b.Sessions, b.ClosedSessions) }},
-		{"receipts", func() error { return w.writeReceipts(b.Receipts, w.ids) }},
+		{"receipts", func() error { return w.writeReceipts(b) }},
 		{"counters", w.writeCounters},
 	} {
 		if err := w.ctx.Err(); err != nil {
@@ -210,7 +208,7 @@ func (w *batchWriter) event(e *repo.Event) (id int64, err error) {
 		a.state.Add(e)
 	}
 	for i := range e.Bounties {
-		if err := w.bounty(e, &e.Bounties[i], a); err != nil {
+		if err := w.bounty(id, e, &e.Bounties[i], a); err != nil {
 			return 0, err
 		}
 	}
@@ -224,10 +222,7 @@ func (w *batchWriter) event(e *repo.Event) (id int64, err error) {
 
 // bounty stores a bounty unless it is known. The unique index decides that, not
 // a look beforehand.
-func (w *batchWriter) bounty(e *repo.Event, found *repo.Bounty, a *attackerInBatch) error {
-	if found.Type == repo.BountyCredential {
-		w.countCredential(e, found.Payload, a)
-	}
+func (w *batchWriter) bounty(event int64, e *repo.Event, found *repo.Bounty, a *attackerInBatch) error {
 	b := repo.Bounty{
 		ID:   w.counters[counterBountyID] + 1,
 		Time: e.Time, Decky: e.Decky, Service: e.Service, AttackerIP: e.AttackerIP,
@@ -236,8 +231,17 @@ func (w *batchWriter) bounty(e *repo.Event, found *repo.Bounty, a *attackerInBat
 	n, err := w.exec(`INSERT INTO bounties (id, time, decky, service, attacker_ip, type, payload, hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`,
 		b.ID, b.Time.UnixNano(), b.Decky, b.Service, b.AttackerIP, b.Type, b.Payload, bountyHash(&b))
-	if err != nil || n == 0 {
+	if err != nil {
 		return err
+	}
+	if b.Type == repo.BountyCredential {
+		c := w.tried.count(event, &b)
+		if n > 0 && a != nil {
+			c.attackers = append(c.attackers, a.id)
+		}
+	}
+	if n == 0 {
+		return nil
 	}
 	w.add(counterBountyID, 1)
 	w.add(counterBounties, 1)

@@ -3,63 +3,78 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"database/sql/driver"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
-	"time"
 
 	"decnet/repo"
 )
 
 const (
 	counterCredentials  = "credentials"
-	counterCredentialID = "last_credential_id"
+	counterCredentialID = "last_credential_id" //nolint:gosec // the name of a counter
 )
 
 // pair is what makes a credential the same as another.
 type pair struct{ username, password string }
 
-// credentialInBatch gathers what one batch says of a pair, so that a burst of
-// tries costs one update.
-type credentialInBatch struct {
-	attempts    int64
-	first, last time.Time
-	attackers   map[int64]bool
-	services    map[string]bool
+// tried gathers what one batch says of credentials, so that a burst of tries
+// costs one update for each pair.
+type tried struct {
+	byPayload map[string]*credentialInBatch
+	byPair    map[pair]*credentialInBatch
+	order     []*credentialInBatch
 }
 
-// countCredential notes one try of a pair.
-func (w *batchWriter) countCredential(e *repo.Event, payload string, a *attackerInBatch) {
-	p := pairOf(payload)
-	c := w.credentials[p]
+func newTried() tried {
+	return tried{byPayload: map[string]*credentialInBatch{}, byPair: map[pair]*credentialInBatch{}}
+}
+
+type credentialInBatch struct {
+	pair
+	attempts    int64
+	first, last int64
+	event       int64 // the last one that was counted
+	services    []string
+	// attackers are those whose bounty is new. One whose bounty was known is in
+	// credential_attackers already.
+	attackers []int64
+}
+
+// count notes that an event tried the pair of a bounty.
+func (t *tried) count(event int64, b *repo.Bounty) *credentialInBatch {
+	c, nanos := t.byPayload[b.Payload], b.Time.UnixNano()
 	if c == nil {
-		c = &credentialInBatch{first: e.Time, last: e.Time, attackers: map[int64]bool{}, services: map[string]bool{}}
-		w.credentials[p] = c
-		w.pairs = append(w.pairs, p)
+		p := pairOf(b.Payload)
+		if c = t.byPair[p]; c == nil {
+			c = &credentialInBatch{pair: p, first: nanos, last: nanos}
+			t.byPair[p] = c
+			t.order = append(t.order, c)
+		}
+		t.byPayload[b.Payload] = c
 	}
-	c.attempts++
-	if e.Time.Before(c.first) {
-		c.first = e.Time
+	c.first, c.last = min(c.first, nanos), max(c.last, nanos)
+	if !slices.Contains(c.services, b.Service) {
+		c.services = append(c.services, b.Service)
 	}
-	if e.Time.After(c.last) {
-		c.last = e.Time
+	if c.event != event {
+		c.attempts++
+		c.event = event
 	}
-	c.services[e.Service] = true
-	if a != nil {
-		c.attackers[a.id] = true
-	}
+	return c
 }
 
 // pairOf reads a payload. A value that is not a string is its JSON text, as in
 // the migration that made credentials of older bounties.
 func pairOf(payload string) pair {
-	var fields struct{ Username, Password json.RawMessage }
+	var fields map[string]json.RawMessage
 	if json.Unmarshal([]byte(payload), &fields) != nil {
 		return pair{}
 	}
-	return pair{plainText(fields.Username), plainText(fields.Password)}
+	return pair{plainText(fields["username"]), plainText(fields["password"])}
 }
 
 func plainText(raw json.RawMessage) string {
@@ -91,55 +106,55 @@ func hashCredential(args []driver.Value) driver.Value {
 // writeCredentials stores what the batch says of credentials, in the order in
 // which they were first tried.
 func (w *batchWriter) writeCredentials() error {
-	for _, p := range w.pairs {
+	for _, c := range w.tried.order {
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
-		if err := w.writeCredential(p, w.credentials[p]); err != nil {
+		if err := w.writeCredential(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *batchWriter) writeCredential(p pair, c *credentialInBatch) error {
-	st, err := w.stmt(`INSERT INTO credentials (id, hash, username, password, attempts, attackers, first_seen, last_seen)
-		VALUES (?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT (hash) DO UPDATE SET attempts = attempts + excluded.attempts,
-		first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)
-		RETURNING id`) //nolint:sqlclosecheck // Closed with the transaction.
+func (w *batchWriter) writeCredential(c *credentialInBatch) error {
+	st, err := w.stmt("SELECT id FROM credentials WHERE hash = ?") //nolint:sqlclosecheck // Closed with the transaction.
 	if err != nil {
 		return err
 	}
-	next := w.counters[counterCredentialID] + 1
+	hash := credentialHash(c.pair)
 	var id int64
-	err = st.QueryRowContext(w.quiet, next, credentialHash(p), p.username, p.password, c.attempts,
-		c.first.UnixNano(), c.last.UnixNano()).Scan(&id)
-	if err != nil {
+	err = st.QueryRowContext(w.quiet, hash).Scan(&id)
+	isNew := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !isNew {
 		return err
 	}
-	if id == next {
-		w.add(counterCredentialID, 1)
+	if isNew {
+		id = w.add(counterCredentialID, 1)
 		w.add(counterCredentials, 1)
 	}
 	var fresh int64
-	for attacker := range c.attackers {
-		n, err := w.exec("INSERT OR IGNORE INTO credential_attackers (credential, attacker) VALUES (?, ?)", id, attacker)
+	for _, attacker := range c.attackers {
+		n, err := w.exec("INSERT INTO credential_attackers (credential, attacker) VALUES (?, ?) ON CONFLICT DO NOTHING", id, attacker)
 		if err != nil {
 			return err
 		}
 		fresh += n
 	}
-	if fresh > 0 {
-		if _, err := w.exec("UPDATE credentials SET attackers = attackers + ? WHERE id = ?", fresh, id); err != nil {
+	for _, service := range c.services {
+		_, err := w.exec("INSERT INTO credential_services (credential, service) VALUES (?, ?) ON CONFLICT DO NOTHING", id, service)
+		if err != nil {
 			return err
 		}
 	}
-	for service := range c.services {
-		if _, err := w.exec("INSERT OR IGNORE INTO credential_services (credential, service) VALUES (?, ?)", id, service); err != nil {
-			return err
-		}
+	if isNew {
+		_, err = w.exec(`INSERT INTO credentials (id, hash, username, password, attempts, attackers, first_seen, last_seen)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id, hash, c.username, c.password, c.attempts, fresh, c.first, c.last)
+		return err
 	}
-	return nil
+	_, err = w.exec(`UPDATE credentials SET attempts = attempts + ?, attackers = attackers + ?,
+		first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?`, c.attempts, fresh, c.first, c.last, id)
+	return err
 }
 
 func credentialsWhere(f repo.CredentialFilter) conditions {
@@ -177,7 +192,7 @@ func (s *Store) Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo
 	query, args := pageOfCredentials(q)
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list credentials: %w", err)
+		return nil, failed("list credentials", err)
 	}
 	list, err := collect(rows, func(scan func(...any) error) (c repo.Credential, err error) {
 		var first, last int64
@@ -191,7 +206,7 @@ func (s *Store) Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo
 		return c, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list credentials: %w", err)
+		return nil, failed("list credentials", err)
 	}
 	return list, nil
 }

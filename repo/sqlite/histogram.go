@@ -71,7 +71,7 @@ func (s *Store) Histogram(ctx context.Context, f repo.LogFilter, interval time.D
 		return h.fromRows(ctx, tx, f)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("histogram: %w", err)
+		return nil, failed("histogram", err)
 	}
 	return h.buckets, nil
 }

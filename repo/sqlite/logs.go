@@ -14,7 +14,7 @@ func (s *Store) Stats(ctx context.Context) (repo.Stats, error) {
 	rows, err := s.read.QueryContext(ctx, "SELECT name, value FROM counters WHERE name IN (?, ?, ?, ?)",
 		counterLogs, counterAttackers, counterDeckies, counterBounties)
 	if err != nil {
-		return st, fmt.Errorf("stats: %w", err)
+		return st, failed("stats", err)
 	}
 	counters := map[string]*int64{
 		counterLogs: &st.Logs, counterAttackers: &st.Attackers, counterDeckies: &st.ActiveDeckies, counterBounties: &st.Bounties,
@@ -29,7 +29,7 @@ func (s *Store) Stats(ctx context.Context) (repo.Stats, error) {
 		return err
 	})
 	if err != nil {
-		return repo.Stats{}, fmt.Errorf("stats: %w", err)
+		return repo.Stats{}, failed("stats", err)
 	}
 	return st, nil
 }
@@ -83,7 +83,7 @@ func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list logs: %w", err)
+		return nil, failed("list logs", err)
 	}
 	return list, nil
 }
@@ -103,15 +103,15 @@ func logsAfter(after int64, f repo.LogFilter, limit int) (string, []any, error) 
 func (s *Store) LogsAfter(ctx context.Context, after int64, f repo.LogFilter, limit int) ([]repo.Log, error) {
 	query, args, err := logsAfter(after, f, limit)
 	if err != nil {
-		return nil, fmt.Errorf("list logs after %d: %w", after, err)
+		return nil, failed(fmt.Sprintf("list logs after %d", after), err)
 	}
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list logs after %d: %w", after, err)
+		return nil, failed(fmt.Sprintf("list logs after %d", after), err)
 	}
 	list, err := collect(rows, scanLog)
 	if err != nil {
-		return nil, fmt.Errorf("list logs after %d: %w", after, err)
+		return nil, failed(fmt.Sprintf("list logs after %d", after), err)
 	}
 	return list, nil
 }
@@ -148,7 +148,7 @@ func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err e
 		return tx.QueryRowContext(ctx, "SELECT count(*) FROM logs"+c.where(), c.args...).Scan(&n)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("count logs: %w", err)
+		return 0, failed("count logs", err)
 	}
 	return n, nil
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"log/slog"
 
 	"decnet/repo"
@@ -39,7 +38,7 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 		return err
 	})
 	if err != nil {
-		return repo.Purged{}, fmt.Errorf("purge: %w", err)
+		return repo.Purged{}, failed("purge", err)
 	}
 	s.shrink(ctx)
 	return p, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"decnet/repo"
@@ -42,7 +41,7 @@ const selectCounter = "SELECT coalesce((SELECT value FROM counters WHERE name = 
 
 func (s *Store) count(ctx context.Context, what, query string, args ...any) (n int64, err error) {
 	if err = s.read.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
-		return 0, fmt.Errorf("count %s: %w", what, err)
+		return 0, failed("count "+what, err)
 	}
 	return n, nil
 }

@@ -22,19 +22,21 @@ func (w *batchWriter) isDuplicate(e *repo.Event) (bool, error) {
 	if e.Key == nil {
 		return false, nil
 	}
+	w.keyed = true
 	n, err := w.exec("INSERT INTO event_keys (key, seen_at) VALUES (?, ?) ON CONFLICT DO NOTHING", e.Key, w.now.UnixNano())
 	return n == 0, err
 }
 
-// writeReceipts fills in and stores the answers to sensors. ids are those of the
-// batch's events, 0 for duplicates.
-func (w *batchWriter) writeReceipts(list []*repo.Receipt, ids []int64) error {
-	for _, r := range list {
+// writeReceipts counts and stores the answers to sensors.
+func (w *batchWriter) writeReceipts(b *repo.Batch) error {
+	for _, r := range b.Receipts {
 		var accepted, duplicate int64
-		for _, id := range ids[r.First:r.Last] {
-			if id > 0 {
+		for i := r.First; i < r.Last; i++ {
+			switch {
+			case b.Events[i].Part: // counted with the first event of its line
+			case w.ids[i] > 0:
 				accepted++
-			} else {
+			default:
 				duplicate++
 			}
 		}
@@ -61,12 +63,17 @@ func (w *batchWriter) writeReceipts(list []*repo.Receipt, ids []int64) error {
 			return err
 		}
 	}
-	if len(list) == 0 {
+	if len(b.Receipts) == 0 && !w.keyed {
 		return nil
 	}
+	return w.forgetKeys()
+}
+
+// forgetKeys removes keys and receipts that are too old, some at a time.
+func (w *batchWriter) forgetKeys() error {
 	for _, query := range []string{
 		"DELETE FROM event_keys WHERE key IN (SELECT key FROM event_keys WHERE seen_at < ? ORDER BY seen_at LIMIT ?)",
-		`DELETE FROM receipts WHERE (sensor, key) IN (SELECT sensor, key FROM receipts WHERE at < ? ORDER BY at LIMIT ?)`,
+		"DELETE FROM receipts WHERE (sensor, key) IN (SELECT sensor, key FROM receipts WHERE at < ? ORDER BY at LIMIT ?)",
 	} {
 		if _, err := w.exec(query, w.now.Add(-keyLifetime).UnixNano(), expireAtOnce); err != nil {
 			return err
@@ -96,7 +103,7 @@ func (s *Store) Receipt(ctx context.Context, sensor, key string) (repo.Receipt, 
 		err = json.Unmarshal([]byte(rejects), &r.Rejects)
 	}
 	if err != nil {
-		return repo.Receipt{}, fmt.Errorf("receipt: %w", orNotFound(err))
+		return repo.Receipt{}, failed("receipt", orNotFound(err))
 	}
 	r.At = fromNanos(at)
 	return r, nil
@@ -117,7 +124,7 @@ func (s *Store) CreateSensor(ctx context.Context, sensor repo.Sensor) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("create sensor: %w", err)
+		return failed("create sensor", err)
 	}
 	return nil
 }
@@ -127,7 +134,7 @@ func (s *Store) Sensors(ctx context.Context) ([]repo.Sensor, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT uuid, name, token_hash, created_at, last_seen, accepted, duplicate, rejected
 		FROM sensors ORDER BY name`)
 	if err != nil {
-		return nil, fmt.Errorf("list sensors: %w", err)
+		return nil, failed("list sensors", err)
 	}
 	list, err := collect(rows, func(scan func(...any) error) (x repo.Sensor, err error) {
 		var created int64
@@ -137,7 +144,7 @@ func (s *Store) Sensors(ctx context.Context) ([]repo.Sensor, error) {
 		return x, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list sensors: %w", err)
+		return nil, failed("list sensors", err)
 	}
 	return list, nil
 }
@@ -157,7 +164,7 @@ func (s *Store) DeleteSensor(ctx context.Context, uuid string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("delete sensor: %w", err)
+		return failed("delete sensor", err)
 	}
 	return nil
 }
@@ -167,43 +174,4 @@ func orElse(err, other error) error {
 		return err
 	}
 	return other
-}
-
-// RejectPage returns a page of rejected lines, newest first, and how many the
-// query chooses in all.
-func (s *Store) RejectPage(ctx context.Context, q repo.RejectQuery) (list []repo.Reject, total int64, err error) {
-	var c conditions
-	if q.Reason != "" {
-		c.add("reason = ?", q.Reason)
-	}
-	if q.Source != "" {
-		c.add("path = ?", q.Source)
-	}
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		count := "SELECT count(*) FROM rejects" + c.where()
-		if err := tx.QueryRowContext(ctx, count, c.args...).Scan(&total); err != nil {
-			return err
-		}
-		rows, err := tx.QueryContext(ctx, `SELECT id, source, path, byte_offset, reason, detail, size, seen_at, line
-			FROM rejects`+c.where()+" ORDER BY id DESC LIMIT ? OFFSET ?", append(c.args, q.Limit, q.Offset)...)
-		if err != nil {
-			return err
-		}
-		list, err = collect(rows, scanReject)
-		return err
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("list rejects: %w", err)
-	}
-	return list, total, nil
-}
-
-// MaxRejects bounds the rejected lines that are kept: the newest. A pot whose
-// format nobody knows would fill the disk otherwise.
-const MaxRejects = 100_000
-
-// trimRejects removes the oldest rejects beyond MaxRejects; their ids are dense.
-func (w *batchWriter) trimRejects() error {
-	_, err := w.exec("DELETE FROM rejects WHERE id <= ?", w.counters[counterRejectID]-MaxRejects)
-	return err
 }

@@ -154,7 +154,7 @@ func newStore(drv driver.Driver, o Options, name dsn) *Store {
 func createPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("create the database: %w", err)
+		return failed("create the database", err)
 	}
 	return f.Close()
 }
@@ -163,7 +163,7 @@ func createPrivate(path string) error {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.read.QueryRowContext(ctx, "SELECT 1 FROM counters LIMIT 1").Scan(&one); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("ping: %w", trouble(err))
+		return failed("ping", err)
 	}
 	return nil
 }
@@ -173,14 +173,14 @@ func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
 	err = s.read.QueryRowContext(ctx,
 		"SELECT c.page_count * s.page_size FROM pragma_page_count AS c, pragma_page_size AS s").Scan(&bytes)
 	if err != nil {
-		return 0, fmt.Errorf("size: %w", err)
+		return 0, failed("size", err)
 	}
 	if s.path == "" {
 		return bytes, nil
 	}
 	wal, err := s.walSize()
 	if err != nil {
-		return 0, fmt.Errorf("size: %w", err)
+		return 0, failed("size", err)
 	}
 	return bytes + wal, nil
 }
@@ -226,7 +226,7 @@ func (s *Store) checkpoint(ctx context.Context) error {
 	var frames, moved int64
 	err := s.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
 	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+		return failed("checkpoint", err)
 	}
 	if busy {
 		return fmt.Errorf("checkpoint: a reader is in the way (%d of %d pages moved)", moved, frames)
@@ -251,7 +251,7 @@ func (s *Store) Close() error {
 			err = errors.Join(err, s.keeper.Close())
 		}
 		if err != nil {
-			s.closeErr = fmt.Errorf("close the database: %w", err)
+			s.closeErr = failed("close the database", err)
 		}
 	})
 	return s.closeErr
@@ -262,7 +262,7 @@ func (s *Store) Close() error {
 func (s *Store) snapshot(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return err
+		return trouble(err)
 	}
 	err = f(tx)
 	return errors.Join(trouble(err), ignoreDone(tx.Rollback()))
@@ -282,7 +282,12 @@ func (s *Store) update(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	// When the context ended, database/sql has rolled back already and the error
 	// of the statement that met this says less than the context's own.
-	return errors.Join(ctx.Err(), trouble(err), ignoreDone(tx.Rollback()))
+	rollback := ignoreDone(tx.Rollback())
+	if err = trouble(err); isNamed(err) {
+		// SQLite has rolled back by itself and complains that nothing is left to do.
+		rollback = nil
+	}
+	return errors.Join(ctx.Err(), err, rollback)
 }
 
 // ignoreDone drops the error of a rollback that the context's end already did.

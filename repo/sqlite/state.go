@@ -12,7 +12,7 @@ import (
 func (s *Store) State(ctx context.Context, key string) (value string, err error) {
 	err = s.read.QueryRowContext(ctx, "SELECT value FROM settings WHERE key = ?", key).Scan(&value)
 	if err != nil {
-		return "", fmt.Errorf("setting %q: %w", key, orNotFound(err))
+		return "", failed(fmt.Sprintf("setting %q", key), orNotFound(err))
 	}
 	return value, nil
 }
@@ -53,7 +53,7 @@ func (s *Store) Positions(ctx context.Context) ([]repo.Position, error) {
 		byte_offset, tail_len, tail_hash, done, format, lines, accepted, duplicate, rejected, ignored, updated_at
 		FROM positions ORDER BY source`)
 	if err != nil {
-		return nil, fmt.Errorf("list positions: %w", err)
+		return nil, failed("list positions", err)
 	}
 	list, err := collect(rows, func(scan func(...any) error) (p repo.Position, err error) {
 		var device, inode, updated int64
@@ -64,7 +64,7 @@ func (s *Store) Positions(ctx context.Context) ([]repo.Position, error) {
 		return p, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list positions: %w", err)
+		return nil, failed("list positions", err)
 	}
 	return list, nil
 }
@@ -96,7 +96,7 @@ func (s *Store) OpenSessions(ctx context.Context) ([]repo.Session, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT key, service, dst_port, opened_at FROM sessions
 		ORDER BY opened_at DESC, key LIMIT ?`, MaxOpenSessions)
 	if err != nil {
-		return nil, fmt.Errorf("list sessions: %w", err)
+		return nil, failed("list sessions", err)
 	}
 	list, err := collect(rows, func(scan func(...any) error) (o repo.Session, err error) {
 		var opened sql.NullInt64
@@ -105,55 +105,7 @@ func (s *Store) OpenSessions(ctx context.Context) ([]repo.Session, error) {
 		return o, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list sessions: %w", err)
+		return nil, failed("list sessions", err)
 	}
 	return list, nil
-}
-
-// writeRejects stores lines that gave no event, cut to [repo.MaxRejectLine].
-func (w *batchWriter) writeRejects(list []repo.Reject) error {
-	for i := range list {
-		r := &list[i]
-		line := r.Line[:min(len(r.Line), repo.MaxRejectLine)]
-		if line == nil {
-			line = []byte{}
-		}
-		_, err := w.exec(`INSERT INTO rejects (id, source, path, byte_offset, reason, detail, size, seen_at, line)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, w.add(counterRejectID, 1), r.Source, r.Path, r.Offset,
-			r.Reason, r.Detail, r.Size, nullNanos(r.SeenAt), line)
-		if err != nil {
-			return err
-		}
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	w.add(counterRejects, int64(len(list)))
-	return w.trimRejects()
-}
-
-// Rejects returns up to limit rejected lines with an id above after, ascending.
-func (s *Store) Rejects(ctx context.Context, after int64, limit int) ([]repo.Reject, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, source, path, byte_offset, reason, detail, size, seen_at, line
-		FROM rejects WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list rejects: %w", err)
-	}
-	list, err := collect(rows, scanReject)
-	if err != nil {
-		return nil, fmt.Errorf("list rejects: %w", err)
-	}
-	return list, nil
-}
-
-func scanReject(scan func(...any) error) (r repo.Reject, err error) {
-	var seen sql.NullInt64
-	err = scan(&r.ID, &r.Source, &r.Path, &r.Offset, &r.Reason, &r.Detail, &r.Size, &seen, &r.Line)
-	r.SeenAt = fromNullNanos(seen)
-	return r, err
-}
-
-// CountRejects returns how many lines were ever rejected.
-func (s *Store) CountRejects(ctx context.Context) (int64, error) {
-	return s.count(ctx, "rejects", selectCounter, counterRejects)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -25,11 +24,11 @@ func scanUser(scan func(...any) error) (u repo.User, err error) {
 func (s *Store) Users(ctx context.Context) ([]repo.User, error) {
 	rows, err := s.read.QueryContext(ctx, "SELECT "+userColumns+" FROM users ORDER BY username")
 	if err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
+		return nil, failed("list users", err)
 	}
 	list, err := collect(rows, scanUser)
 	if err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
+		return nil, failed("list users", err)
 	}
 	return list, nil
 }
@@ -39,7 +38,7 @@ func (s *Store) UserByName(ctx context.Context, name string) (repo.User, error) 
 	u, err := scanUser(s.read.QueryRowContext(ctx,
 		"SELECT "+userColumns+" FROM users WHERE username = ?", name).Scan)
 	if err != nil {
-		return repo.User{}, fmt.Errorf("user by name: %w", orNotFound(err))
+		return repo.User{}, failed("user by name", orNotFound(err))
 	}
 	return u, nil
 }
@@ -59,7 +58,7 @@ func (s *Store) CreateUser(ctx context.Context, u repo.User) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("create user: %w", err)
+		return failed("create user", err)
 	}
 	return nil
 }
@@ -87,7 +86,7 @@ func (s *Store) DeleteUser(ctx context.Context, uuid string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("delete user: %w", err)
+		return failed("delete user", err)
 	}
 	return nil
 }
@@ -110,7 +109,7 @@ func (s *Store) SetRole(ctx context.Context, uuid string, role repo.Role) error 
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("set role: %w", err)
+		return failed("set role", err)
 	}
 	return nil
 }
@@ -130,7 +129,7 @@ func (s *Store) SetPassword(ctx context.Context, uuid, hash string, mustChange b
 		return repo.ErrNotFound
 	})
 	if err != nil {
-		return fmt.Errorf("set password: %w", err)
+		return failed("set password", err)
 	}
 	return nil
 }

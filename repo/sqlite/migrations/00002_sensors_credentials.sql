@@ -17,6 +17,7 @@ CREATE TABLE sensors (
 ) STRICT, WITHOUT ROWID;
 
 -- The ids that senders gave to events, as hashes; forgotten after a while.
+-- DESIGN.md says why they outlive their events.
 CREATE TABLE event_keys (
     key     BLOB PRIMARY KEY,
     seen_at INTEGER NOT NULL
@@ -66,13 +67,18 @@ CREATE TABLE credential_services (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX credential_services_service ON credential_services (service, credential);
 
+CREATE INDEX rejects_reason ON rejects (reason);
+CREATE INDEX rejects_path ON rejects (path);
+INSERT INTO counters (name, value) SELECT 'rejects_kept', count(*) FROM rejects;
+INSERT INTO counters (name, value) SELECT 'reject_bytes_kept', coalesce(sum(length(line)), 0) FROM rejects;
+
 -- What an older database tells of credentials are its bounties, one for each
 -- attacker and pair: each counts as one attempt.
 INSERT INTO credentials (hash, username, password, attempts, attackers, first_seen, last_seen)
 SELECT credential_hash(username, password), username, password, count(*), count(*), min(time), max(time)
 FROM (SELECT coalesce(CAST(json_extract(payload, '$.username') AS TEXT), '') AS username,
              coalesce(CAST(json_extract(payload, '$.password') AS TEXT), '') AS password, time
-      FROM bounties WHERE type = 'credential')
+      FROM bounties WHERE type = 'credential' AND json_valid(payload))
 GROUP BY username, password;
 
 INSERT OR IGNORE INTO credential_attackers (credential, attacker)
@@ -81,14 +87,14 @@ JOIN attackers AS a ON a.ip = b.attacker_ip
 JOIN credentials AS c ON c.hash = credential_hash(
     coalesce(CAST(json_extract(b.payload, '$.username') AS TEXT), ''),
     coalesce(CAST(json_extract(b.payload, '$.password') AS TEXT), ''))
-WHERE b.type = 'credential';
+WHERE b.type = 'credential' AND json_valid(b.payload);
 
 INSERT OR IGNORE INTO credential_services (credential, service)
 SELECT c.id, b.service FROM bounties AS b
 JOIN credentials AS c ON c.hash = credential_hash(
     coalesce(CAST(json_extract(b.payload, '$.username') AS TEXT), ''),
     coalesce(CAST(json_extract(b.payload, '$.password') AS TEXT), ''))
-WHERE b.type = 'credential';
+WHERE b.type = 'credential' AND json_valid(b.payload);
 
 INSERT INTO counters (name, value) SELECT 'credentials', count(*) FROM credentials;
 INSERT INTO counters (name, value) SELECT 'last_credential_id', coalesce(max(id), 0) FROM credentials;
