@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// pushBody bounds a batch as it is sent, pushUnpacked as it is after gzip.
-	pushBody, pushUnpacked = 16 << 20, 64 << 20
+	// pushBody bounds a batch, as it is sent and as it is after gzip.
+	pushBody = 16 << 20
 	// pushesAtOnce bounds the batches that are in memory before the pipeline has
 	// taken them.
 	pushesAtOnce = 8
@@ -58,11 +58,18 @@ func (s *Server) push(c *call) (answer, error) {
 		return answer{}, err
 	}
 	receipt, err := s.Ingest.Push(c.Context(), p)
+	var busy *PushBusyError
 	switch {
-	case errors.Is(err, ErrPushBusy):
-		return answer{}, errTooManyEvents.because(err)
+	case errors.As(err, &busy):
+		return answer{}, errTooManyEvents.because(err).after(busy.After)
 	case errors.Is(err, ErrPushKeyReused):
 		return answer{}, errKeyReused.because(err)
+	case errors.Is(err, ErrPushTooLarge):
+		return answer{}, errBodyTooLarge.because(err)
+	case errors.Is(err, ErrPushFormat):
+		return answer{}, &contract.Violations{Status: http.StatusUnprocessableEntity, List: []contract.Violation{{
+			In: contract.InQuery, Name: "format", Keyword: "enum", Detail: "Query parameter format must name a known format",
+		}}}
 	case err != nil:
 		return answer{}, fmt.Errorf("push: %w", err)
 	}
@@ -86,11 +93,11 @@ func readPush(c *call) ([]byte, error) {
 	default:
 		return nil, errPushType
 	}
-	raw, err := io.ReadAll(io.LimitReader(body, pushUnpacked+1))
+	raw, err := io.ReadAll(io.LimitReader(body, pushBody+1))
 	if err != nil {
 		return nil, packedBadly(err)
 	}
-	if len(raw) > pushUnpacked {
+	if len(raw) > pushBody {
 		return nil, errBodyTooLarge
 	}
 	return raw, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -115,7 +116,7 @@ func TestIngest_BadBatches(t *testing.T) {
 	send(sensor, "application/json", []byte(`[{}`)).Want(http.StatusBadRequest)
 	send(sensor, "application/json", []byte(`{} x`)).Want(http.StatusBadRequest)
 	send(sensor, "text/plain", make([]byte, 16<<20+1)).Want(http.StatusRequestEntityTooLarge)
-	send(sensor, "text/plain", packed(t, make([]byte, 64<<20+1)), "Content-Encoding", "gzip").Want(http.StatusRequestEntityTooLarge)
+	send(sensor, "text/plain", packed(t, make([]byte, 16<<20+1)), "Content-Encoding", "gzip").Want(http.StatusRequestEntityTooLarge)
 	send(sensor, "text/plain", lines, "Idempotency-Key", strings.Repeat("k", 129)).Want(http.StatusUnprocessableEntity)
 	assert.Empty(t, p.got, "nothing of it came in")
 }
@@ -123,10 +124,15 @@ func TestIngest_BadBatches(t *testing.T) {
 func TestIngest_BusyAndReusedKey(t *testing.T) {
 	t.Parallel()
 	_, p, sensor := ingestWorld(t)
-	p.fail = api.ErrPushBusy
+	p.fail = &api.PushBusyError{After: 1500 * time.Millisecond, Cause: errors.New("the queue is full")}
 	r := send(sensor, "text/plain", []byte("x\n"))
 	r.WantProblem(http.StatusTooManyRequests, "Too many events at once, try again later")
 	assert.Equal(t, "2", r.Header.Get("Retry-After"))
+	assert.NotContains(t, string(r.Body), "queue")
+	p.fail = api.ErrPushTooLarge
+	send(sensor, "text/plain", []byte("x\n")).Want(http.StatusRequestEntityTooLarge)
+	p.fail = api.ErrPushFormat
+	send(sensor, "text/plain", []byte("x\n")).Want(http.StatusUnprocessableEntity)
 	p.fail = api.ErrPushKeyReused
 	send(sensor, "text/plain", []byte("x\n")).WantProblem(http.StatusConflict, "The Idempotency-Key was used for another batch")
 }

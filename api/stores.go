@@ -120,8 +120,8 @@ type Fleet interface {
 
 // Ingest takes lines and tells where lines went.
 type Ingest interface {
-	// Push makes events of lines and returns once they are committed. It returns
-	// [ErrPushBusy] or [ErrPushKeyReused].
+	// Push makes events of lines and returns once they are committed. It returns a
+	// *[PushBusyError], [ErrPushKeyReused], [ErrPushTooLarge] or [ErrPushFormat].
 	Push(ctx context.Context, p repo.Push) (repo.Receipt, error)
 	// Status tells of every source.
 	Status() repo.IngestStatus
@@ -131,8 +131,23 @@ type Ingest interface {
 
 // The errors of [Ingest.Push] that a sensor can do something about.
 var (
-	// ErrPushBusy says that too much is being taken in; the batch may come again.
-	ErrPushBusy = errors.New("too many events at once")
 	// ErrPushKeyReused says that the key stands for another batch already.
 	ErrPushKeyReused = errors.New("the key was used for another batch")
+	// ErrPushTooLarge says that the batch is larger than any that is taken.
+	ErrPushTooLarge = errors.New("the batch is too large")
+	// ErrPushFormat says that no format has the name that was given.
+	ErrPushFormat = errors.New("unknown format")
 )
+
+// PushBusyError says that nothing of a batch was taken: it may come again.
+type PushBusyError struct {
+	// After is how long to wait; Cause is for the log.
+	After time.Duration
+	Cause error
+}
+
+// Error implements error.
+func (e *PushBusyError) Error() string { return "too many events at once: " + e.Cause.Error() }
+
+// Unwrap gives the cause.
+func (e *PushBusyError) Unwrap() error { return e.Cause }
