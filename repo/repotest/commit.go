@@ -402,6 +402,8 @@ func testCancelled(t *testing.T, s Store) {
 		"DeleteSensor": func() error { return s.DeleteSensor(ctx, sensor(1).UUID) },
 		"Receipt":      func() error { _, err := s.Receipt(ctx, sensor(1).UUID, "k"); return err },
 		"Purge":        func() error { _, err := s.Purge(ctx); return err },
+		"Expire":       func() error { _, _, err := s.Expire(ctx, Now(), 10); return err },
+		"SizeExceeds":  func() error { _, err := s.SizeExceeds(ctx, 1); return err },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, name)
 	}

@@ -48,6 +48,8 @@ type Store interface {
 	CountRejects(ctx context.Context) (int64, error)
 	RejectPage(ctx context.Context, q repo.RejectQuery) ([]repo.Reject, int64, error)
 	Purge(ctx context.Context) (repo.Purged, error)
+	Expire(ctx context.Context, before time.Time, limit int) (removed int64, more bool, err error)
+	SizeExceeds(ctx context.Context, bytes int64) (bool, error)
 
 	Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo.Credential, error)
 	CountCredentials(ctx context.Context, f repo.CredentialFilter) (int64, error)
@@ -96,6 +98,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Sensors/Duplicates", testDuplicates},
 		{"Sensors/Receipts", testReceipts},
 		{"Purge", testPurge},
+		{"Expire", testExpire},
+		{"Expire/Keys", testExpireKeys},
+		{"Expire/Rejects", testExpireRejects},
 		{"Commit/Atomic", testAtomic},
 		{"Commit/InvalidTime", testInvalidTime},
 		{"Commit/Concurrent", testConcurrent},

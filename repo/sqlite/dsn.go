@@ -17,6 +17,9 @@ import (
 type dsn struct {
 	base   string // "file:…", percent-encoded, without "?"
 	memory bool
+	// empty says that the database is about to be made. How it gives space back can
+	// only be chosen then; see [Store.Expire].
+	empty bool
 }
 
 // fileURI names a file. SQLite decodes percent escapes, so that a path may hold
@@ -49,6 +52,9 @@ func (d dsn) writer(o Options) string {
 	q := d.common(o)
 	q.Set("_txlock", "immediate")
 	q.Add("_pragma", "foreign_keys(1)")
+	if d.empty {
+		q.Set("_auto_vacuum", "INCREMENTAL")
+	}
 	if !d.memory {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(NORMAL)")

@@ -44,15 +44,14 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 	return p, nil
 }
 
-// shrink gives free pages back to the file system. What a purge leaves is small,
-// and VACUUM costs what is left, not what was there: no incremental vacuum is
-// needed, whose bookkeeping every insert would pay for. It is no error if it
-// fails: free pages are used again.
+// shrink gives free pages back to the file system at once: VACUUM costs what is
+// left, not what was there. It also sets auto_vacuum in an older database. It is
+// no error if it fails: free pages are used again.
 func (s *Store) shrink(ctx context.Context) {
 	if s.path == "" {
 		return
 	}
-	_, err := s.write.ExecContext(ctx, "VACUUM")
+	_, err := s.write.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
 	if err == nil {
 		err = s.checkpoint(ctx)
 	}

@@ -144,6 +144,10 @@ func narrow(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (narrowed, error)
 		if err != nil {
 			return n, err
 		}
+		if found.count == 0 { // its events have expired
+			n.span = span{1, 0}
+			break
+		}
 		n.span = n.cut(span{found.first, found.last})
 		if found.count < rarest {
 			rarest, n.driver = found.count, e

@@ -112,13 +112,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // openFile opens a database file; without migrate, its schema must be ours.
 func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (*Store, error) {
 	o = o.withDefaults()
-	if err := createPrivate(o.Path); err != nil {
+	empty, err := createPrivate(o.Path)
+	if err != nil {
 		return nil, err
 	}
 	name, err := fileURI(o.Path)
 	if err != nil {
 		return nil, err
 	}
+	name.empty = empty
 	s := newStore(drv, o, name)
 	s.path = o.Path
 	// The writer comes first: a database that is not in WAL mode yet could not be
@@ -150,13 +152,18 @@ func newStore(drv driver.Driver, o Options, name dsn) *Store {
 }
 
 // createPrivate makes sure that the file exists with mode 0600 before SQLite
-// would create it with the process's umask: it holds password hashes.
-func createPrivate(path string) error {
+// would create it with the process's umask: it holds password hashes. It reports
+// whether there is nothing in it.
+func createPrivate(path string) (empty bool, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return failed("create the database", err)
+		return false, fmt.Errorf("create the database: %w", err)
 	}
-	return f.Close()
+	info, err := f.Stat()
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, fmt.Errorf("create the database: %w", err)
+	}
+	return info.Size() == 0, nil
 }
 
 // Ping makes the engine answer a trivial query.

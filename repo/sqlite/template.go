@@ -26,7 +26,9 @@ func NewTemplate(ctx context.Context, prepare func(ctx context.Context, s *Store
 	if err != nil {
 		return nil, err
 	}
-	s, err := openMemory(drv, Options{}.withDefaults(), memoryURI(), nil)
+	name := memoryURI()
+	name.empty = true
+	s, err := openMemory(drv, Options{}.withDefaults(), name, nil)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}

@@ -1,0 +1,168 @@
+package repotest
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/repo"
+)
+
+// testExpire removes events step by step: after each, every answer is that of
+// the events which are left, while what was learnt of all stays.
+func testExpire(t *testing.T, s Store) {
+	ctx := t.Context()
+	r := rand.New(rand.NewPCG(9, 9))
+	left := randomEvents(r, 60)
+	for i := range left {
+		left[i].Bounties = []repo.Bounty{credential("root"), credential(left[i].Service)}
+		left[i].Command = "id"
+	}
+	commit(t, s, left[:30]...)
+	commit(t, s, left[30:]...)
+	commit(t, s, left[:0]...)
+	// Ids are those of commit's copies.
+	for i := range left {
+		left[i].ID = int64(i + 1)
+	}
+	learnt := learntFrom(t, s)
+	oldestFirst := slices.Clone(left)
+	slices.SortFunc(oldestFirst, func(a, b repo.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	cut := oldestFirst[40].Time
+	for len(oldestFirst) > 0 && oldestFirst[0].Time.Before(cut) {
+		want := oldestFirst[:min(7, len(oldestFirst))]
+		for len(want) > 0 && !want[len(want)-1].Time.Before(cut) {
+			want = want[:len(want)-1]
+		}
+		removed, more, err := s.Expire(ctx, cut, 7)
+		require.NoError(t, err)
+		require.Equal(t, int64(len(want)), removed)
+		oldestFirst = oldestFirst[len(want):]
+		assert.Equal(t, len(oldestFirst) > 0 && oldestFirst[0].Time.Before(cut), more)
+		assertLeft(t, s, r, oldestFirst)
+		require.Equal(t, learnt, learntFrom(t, s))
+	}
+	removed, more, err := s.Expire(ctx, cut, 7)
+	require.NoError(t, err)
+	assert.Zero(t, removed)
+	assert.False(t, more)
+
+	removed, more, err = s.Expire(ctx, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), 1000)
+	require.NoError(t, err)
+	assert.Equal(t, int64(len(oldestFirst)), removed)
+	assert.False(t, more)
+	assertLeft(t, s, r, nil)
+	require.Equal(t, learnt, learntFrom(t, s))
+
+	// Ids go on, and a decky that was active is not counted again.
+	again := event(0, func(e *repo.Event) { e.Decky = left[0].Decky })
+	b := &repo.Batch{Events: []repo.Event{again}}
+	require.NoError(t, s.Commit(ctx, b))
+	assert.Equal(t, int64(61), b.Events[0].ID)
+	assertLeft(t, s, r, b.Events)
+	assert.Equal(t, learnt.decoys, learntFrom(t, s).decoys)
+}
+
+// learnt is what expiry leaves alone.
+type learnt struct {
+	decoys, bounties int64
+	profiles         []repo.Attacker
+	pairs            []repo.Credential
+}
+
+func learntFrom(t *testing.T, s Store) (l learnt) {
+	t.Helper()
+	st, err := s.Stats(t.Context())
+	require.NoError(t, err)
+	l.decoys, l.bounties = st.ActiveDeckies, st.Bounties
+	l.profiles, err = s.Attackers(t.Context(), repo.AttackerQuery{Limit: 100})
+	require.NoError(t, err)
+	l.pairs, err = s.Credentials(t.Context(), repo.CredentialQuery{Limit: 100})
+	require.NoError(t, err)
+	return l
+}
+
+// assertLeft compares counters, lists, counts, histogram and commands with the
+// events that are left.
+func assertLeft(t *testing.T, s Store, r *rand.Rand, left []repo.Event) {
+	t.Helper()
+	st, err := s.Stats(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, int64(len(left)), st.Logs)
+	filters := []repo.LogFilter{{}, {Start: day().Add(5 * time.Hour)}, {End: day().Add(30*time.Hour + 1)}}
+	for _, service := range []string{"ssh", "http", "smb"} {
+		filters = append(filters, repo.LogFilter{Search: repo.Equals{Column: repo.ColumnService, Value: service}})
+	}
+	for range 5 {
+		filters = append(filters, repo.LogFilter{Search: randomExpr(r, 2)})
+	}
+	for _, f := range filters {
+		assertLogs(t, s, f, newestFirst(left, f), "%+v", f)
+		assertHistogram(t, s, left, f, time.Minute)
+		assertHistogram(t, s, left, f, time.Hour)
+		assertHistogram(t, s, left, f, 24*time.Hour)
+	}
+	commands := map[string]int{}
+	for i := range left {
+		if left[i].Command != "" {
+			commands[left[i].AttackerIP]++
+		}
+	}
+	for _, ip := range []string{"192.0.2.1", "192.0.2.22", "2001:db8::1"} {
+		_, total, err := s.Commands(t.Context(), repo.AttackerUUID(ip), repo.CommandQuery{Limit: 1})
+		require.NoError(t, err)
+		assert.Equal(t, int64(commands[ip]), total)
+	}
+}
+
+// testExpireKeys: an event that has expired is still known when it comes again,
+// until its key has expired too.
+func testExpireKeys(t *testing.T, s Store) {
+	ctx := t.Context()
+	e := event(0)
+	e.Key = []byte("sixteen bytes...")
+	commit(t, s, e)
+	removed, _, err := s.Expire(ctx, day().Add(1), 10)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), removed)
+	commit(t, s, e)
+	st, err := s.Stats(ctx)
+	require.NoError(t, err)
+	assert.Zero(t, st.Logs)
+}
+
+func testExpireRejects(t *testing.T, s Store) {
+	ctx := t.Context()
+	b := &repo.Batch{}
+	for i := range 5 {
+		b.Rejects = append(b.Rejects, repo.Reject{SeenAt: day().Add(time.Duration(i) * time.Hour), Line: []byte("x")})
+	}
+	b.Rejects[1].SeenAt = time.Time{}
+	require.NoError(t, s.Commit(ctx, b))
+	left := func() (ids []int64) {
+		list, total, err := s.RejectPage(ctx, repo.RejectQuery{Limit: 10})
+		require.NoError(t, err)
+		assert.Equal(t, int64(len(list)), total)
+		for _, r := range list {
+			ids = append(ids, r.ID)
+		}
+		return ids
+	}
+	removed, more, err := s.Expire(ctx, day().Add(3*time.Hour), 2)
+	require.NoError(t, err)
+	assert.Zero(t, removed, "of events")
+	assert.True(t, more)
+	assert.Equal(t, []int64{5, 4, 3}, left())
+	_, more, err = s.Expire(ctx, day().Add(3*time.Hour), 2)
+	require.NoError(t, err)
+	assert.False(t, more)
+	assert.Equal(t, []int64{5, 4}, left())
+	n, err := s.CountRejects(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, int64(5), n, "all that ever were")
+}
