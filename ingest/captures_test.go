@@ -30,11 +30,19 @@ type oracleCounts struct {
 	LastEvent  string           `json:"last"`
 }
 
+// capturedFormats are those with captures and an oracle in their directory.
+func capturedFormats() []string {
+	return []string{
+		"sshd", "web", "suricata", "glutton", "beelzebub", "adbhoney", "conpot", "elasticpot", "elasticpot-v1",
+		"h0neytr4p", "honeyaml", "mailoney", "medpot", "redishoneypot", "tanner", "zeek",
+	}
+}
+
 // TestCaptures_AgreeWithOracle reads every capture as an operator would, without
 // naming its format, and compares what came of it with another program's counts.
 func TestCaptures_AgreeWithOracle(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{"sshd"} {
+	for _, dir := range capturedFormats() {
 		text, err := os.ReadFile(filepath.Join("testdata", dir, "counts.json"))
 		require.NoError(t, err)
 		var all map[string]oracleCounts
@@ -43,7 +51,11 @@ func TestCaptures_AgreeWithOracle(t *testing.T) {
 		for name, want := range all {
 			t.Run(dir+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				assert.Equal(t, want, countCapture(t, filepath.Join("testdata", dir, name)))
+				got := countCapture(t, filepath.Join("testdata", dir, name))
+				if want.Services == nil {
+					got.Services = nil // What a port is for would be the same table twice.
+				}
+				assert.Equal(t, want, got)
 			})
 		}
 	}

@@ -27,13 +27,14 @@ func decoyFormats() []string {
 // every event of a capture.
 func TestSniff_EveryDecoyLineIsItsOwn(t *testing.T) {
 	t.Parallel()
+	formats := Formats() // reads the mappings each time
 	for _, name := range decoyFormats() {
-		format, ok := formatNamed(Formats(), name)
+		format, ok := formatNamed(formats, name)
 		require.True(t, ok, name)
 		captures := captureLines(t, name)
 		for i, line := range append(captures, vectorLines(t, name)...) {
 			records, _ := format.Parse(line)
-			got, found := sniff(Formats(), line)
+			got, found := sniff(formats, line)
 			switch {
 			case found && (i < len(captures) || len(records) > 0):
 				assert.Equal(t, name, got.Name, "%.200s", line)

@@ -50,7 +50,7 @@ type SessionRef struct {
 // Formats returns the table of formats, in the order in which they are tried on
 // a line of a source without one.
 func Formats() []Format {
-	return []Format{
+	return append([]Format{
 		{Name: "decnet", Sniff: sniffDecnet, Parse: single(parseDecnet)},
 		{Name: "cowrie", Sniff: sniffCowrie, Parse: single(parseCowrie)},
 		{Name: "syslog", Sniff: sniffSyslog, Parse: parseSyslogLine},
@@ -60,7 +60,11 @@ func Formats() []Format {
 		{Name: "honeytrap", Sniff: sniffHoneytrap, Parse: parseHoneytrap},
 		{Name: "honeytrap-go", Sniff: sniffHoneytrapGo, Parse: parseHoneytrapGo},
 		{Name: "sshd", Sniff: sniffSSHD, Parse: parseSSHD, ParseAt: parseSSHDAt},
-	}
+		{Name: "web", Sniff: sniffWeb, Parse: single(parseWeb)},
+		{Name: "suricata", Sniff: sniffSuricata, Parse: single(parseSuricata)},
+		{Name: "glutton", Sniff: sniffGlutton, Parse: single(parseGlutton)},
+		{Name: "beelzebub", Sniff: sniffBeelzebub, Parse: single(parseBeelzebub)},
+	}, shippedMappings()...)
 }
 
 // single is a parser whose lines give one record each.

@@ -86,7 +86,8 @@ func suricataEvent(kind string) string {
 // well-known port, to one that is not, answers. The one who opened it is the
 // attacker; unless it is a private address that turned to a public one: then,
 // if the opener was told, the decoy went out by itself and nobody attacked,
-// and, if not, it was an answer. What goes to or from the host itself or its
+// and, if not, it was an answer. A file that one public address served another
+// was fetched from the decoy or by it: nobody is blamed. What goes to or from the host itself or its
 // cloud's metadata service is nobody's attack.
 func suricataAttacker(o *object, kind string) (attacker string, decoyPort int64) {
 	src, dst := suricataAddr(o, "src_ip"), suricataAddr(o, "dest_ip")
@@ -99,6 +100,9 @@ func suricataAttacker(o *object, kind string) (attacker string, decoyPort int64)
 	client, server, decoyPort := src, dst, dstPort
 	if !fromClient && dst.IsValid() {
 		client, server, decoyPort = dst, src, srcPort
+	}
+	if kind == "fileinfo" && !fromClient && !server.IsPrivate() {
+		return repo.UnknownAttacker, decoyPort
 	}
 	if client.IsPrivate() && server.IsValid() && !server.IsPrivate() {
 		if told {
