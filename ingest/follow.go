@@ -17,8 +17,11 @@ import (
 // file at any time, until ctx is done.
 func (r *reader) follow(ctx context.Context) {
 	r.catchUp(ctx)
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !r.resting {
 		if !r.open() {
+			if r.rests {
+				return
+			}
 			r.end(ctx)
 			r.wait(ctx)
 			continue
@@ -89,6 +92,10 @@ func (r *reader) followFile(ctx context.Context) {
 			r.fail(err)
 		default:
 			r.setState(StateFollowing, note)
+			if r.isSilent() {
+				r.resting = true
+				return
+			}
 		}
 		r.end(ctx)
 		r.wait(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -34,7 +35,8 @@ const (
 	DefaultRetryMax = 10 * time.Second
 )
 
-// Sink takes what was read. Methods are not called concurrently.
+// Sink takes what was read. Commit is not called concurrently; Receipt may be
+// called at any time.
 type Sink interface {
 	// Commit stores a batch whole or not at all, and fills in the ids of its
 	// events. After an error it is called again with the same batch, unless
@@ -44,19 +46,26 @@ type Sink interface {
 	Positions(ctx context.Context) ([]repo.Position, error)
 	// OpenSessions returns the sessions that began and did not end, oldest first.
 	OpenSessions(ctx context.Context) ([]repo.Session, error)
+	// Receipt returns the answer that a sensor was given under a key, or
+	// [repo.ErrNotFound].
+	Receipt(ctx context.Context, sensor, key string) (repo.Receipt, error)
 }
 
-// Source is a file to read.
+// Source is what is to be read.
 type Source struct {
-	// Path is the name of a regular file or a link to one. A name that ends in .gz
-	// is decompressed and never followed. Files that are not followed are read one
-	// after the other: give the older ones first.
+	// Path is the name of a regular file or a link to one; of a directory, for all
+	// files in it but hidden ones and those of its directories; a pattern of
+	// [path/filepath.Match] where no file has that name; or "-" for
+	// [Options.Stdin]. A name that ends in .gz is decompressed and never followed.
+	// Files that are not followed are read one after the other: give the older
+	// ones first. Those of a directory or a pattern are ordered by their last change.
 	Path string
 	// Format is the name of one of [Formats]; "" chooses the first that recognises
 	// a line.
 	Format string
 	// Follow keeps reading what is appended, through rotation, until Run ends, and
-	// waits for a file that does not exist yet.
+	// waits for a file that does not exist yet. In a directory or for a pattern new
+	// files are noticed, too.
 	Follow bool
 }
 
@@ -68,6 +77,20 @@ type Options struct {
 	// Formats are further formats, such as those of [LoadMapping]. They are tried
 	// before the table of [Formats], and hide those of the same name.
 	Formats []Format
+	// Stdin is what a source named "-" reads; it has no positions, so it is read
+	// once. A Read that blocks is not waited for when Run ends.
+	Stdin io.Reader
+	// Ignore are rules for events that are counted and not stored.
+	Ignore []IgnoreRule
+	// AcceptPushes keeps Run going until its context is done, though all sources
+	// are read, because [Ingester.Push] may be called.
+	AcceptPushes bool
+	// MaxPushes and MaxPushBytes bound what is pushed and not committed yet
+	// (DefaultMaxPushes, DefaultMaxPushBytes).
+	MaxPushes    int
+	MaxPushBytes int64
+	// Syslog takes lines from the network; it is off without a listener.
+	Syslog SyslogOptions
 	// BatchSize is the largest number of events and rejects in a batch
 	// (DefaultBatchSize).
 	BatchSize int
@@ -96,10 +119,13 @@ type Options struct {
 
 // Ingester reads its sources and commits what they give. It runs once.
 type Ingester struct {
-	opt      Options
-	formats  []Format
-	files    *registry
-	status   *board
+	opt     Options
+	formats []Format
+	files   *registry
+	status  *board
+	gate    gate
+	// numbers are those of the sources on the board.
+	numbers  []int
 	chunks   chan chunk
 	caughtUp chan struct{}
 	started  sync.Once
@@ -123,14 +149,25 @@ func New(opt Options) (*Ingester, error) {
 		}
 	}
 	opt.setDefaults()
-	return &Ingester{
+	in := &Ingester{
 		opt:      opt,
 		formats:  formats,
 		files:    newRegistry(),
-		status:   newBoard(opt.Sources),
+		status:   newBoard(opt.Now),
+		gate:     gate{byKey: map[pushKey]*push{}, max: opt.MaxPushes, maxBytes: opt.MaxPushBytes},
 		chunks:   make(chan chunk, chunkQueue),
 		caughtUp: make(chan struct{}),
-	}, nil
+	}
+	for _, src := range opt.Sources {
+		kind := KindFile
+		if src.Path == stdinPath {
+			kind = KindStdin
+		}
+		in.numbers = append(in.numbers, in.status.add(SourceStatus{
+			Path: src.Path, Kind: kind, Follow: src.Follow, State: StateWaiting, Format: src.Format,
+		}, false))
+	}
+	return in, nil
 }
 
 func (o *Options) setDefaults() {
@@ -138,6 +175,9 @@ func (o *Options) setDefaults() {
 	setDefault(&o.PollInterval, DefaultPollInterval)
 	setDefault(&o.MaxLine, DefaultMaxLine)
 	setDefault(&o.MaxSessions, DefaultMaxSessions)
+	setDefault(&o.MaxPushes, DefaultMaxPushes)
+	setDefault(&o.MaxPushBytes, DefaultMaxPushBytes)
+	o.Syslog.setDefaults()
 	setDefault(&o.StopGrace, DefaultStopGrace)
 	setDefault(&o.RetryMin, DefaultRetryMin)
 	setDefault(&o.RetryMax, DefaultRetryMax)
@@ -152,7 +192,7 @@ func (o *Options) setDefaults() {
 	}
 }
 
-func setDefault[T int | time.Duration](v *T, def T) {
+func setDefault[T int | int64 | time.Duration](v *T, def T) {
 	if *v <= 0 {
 		*v = def
 	}
@@ -182,7 +222,13 @@ func (in *Ingester) run(ctx context.Context) error {
 	committers.Go(func() error {
 		return in.newCommitter(joiner).run(ctx)
 	})
+	in.gate.setOpen(true)
 	_ = readers.Wait() // readers report to the status
+	if in.opt.AcceptPushes {
+		<-ctx.Done()
+	}
+	in.gate.setOpen(false)
+	in.gate.senders.Wait()
 	close(in.chunks)
 	return committers.Wait()
 }
@@ -191,23 +237,45 @@ func (in *Ingester) run(ctx context.Context) error {
 // after the other, in their order: so a hundred rotated files take the memory of
 // one, and a session that spans two of them is understood.
 func (in *Ingester) startReaders(ctx context.Context, g *errgroup.Group) {
-	var ending []*reader
-	for i := range in.opt.Sources {
-		if r := in.newReader(i); r.follows() {
-			g.Go(func() error {
-				r.run(ctx)
-				return nil
-			})
-		} else {
-			ending = append(ending, r)
+	var ending []func(context.Context)
+	for i, id := range in.numbers {
+		run, follows := in.readerOf(in.opt.Sources[i], id)
+		if !follows {
+			ending = append(ending, run)
+			continue
 		}
+		g.Go(func() error {
+			run(ctx)
+			return nil
+		})
 	}
 	g.Go(func() error {
-		for _, r := range ending {
-			r.run(ctx)
+		for _, run := range ending {
+			run(ctx)
 		}
 		return nil
 	})
+	if in.opt.Syslog.Listener != nil {
+		g.Go(func() error {
+			in.receiveSyslog(ctx)
+			return nil
+		})
+	}
+}
+
+// readerOf returns what reads a source to its end, or until ctx is done if it
+// follows.
+func (in *Ingester) readerOf(src Source, id int) (run func(context.Context), follows bool) {
+	switch {
+	case src.Path == stdinPath:
+		// A pipe may stay silent for ever: nobody must wait for it.
+		return func(ctx context.Context) { in.readStdin(ctx, src, id) }, true
+	case isPattern(src.Path):
+		w := in.newWatcher(src, id)
+		return w.run, src.Follow
+	}
+	r := in.newReader(src, id)
+	return r.run, r.follows()
 }
 
 // load asks the sink where the last run ended, until it answers.

@@ -24,23 +24,6 @@ const (
 	chunkQueue = 4
 )
 
-// chunk is a piece of one file on its way to the committer. A batch takes it
-// whole, so that positions fit rows.
-type chunk struct {
-	source  int
-	records []Record
-	rejects []repo.Reject
-	// ignored are the reasons of the ignored lines, but for blank ones.
-	ignored []string
-	counts  Counts
-	bytes   int
-	// pos is the position behind the chunk.
-	pos    repo.Position
-	readAt time.Time
-	// final says that the source was read to its end for the first time.
-	final bool
-}
-
 // reader reads one source.
 type reader struct {
 	in    *Ingester
@@ -52,6 +35,9 @@ type reader struct {
 	formats []Format
 	// atEnd says that the committer was told of the first end.
 	atEnd bool
+	// rests says that the source is one of many and ends when nothing came for
+	// restAfter, or when its name is free.
+	rests, resting bool
 
 	// What follows belongs to the file being read.
 	file   *file
@@ -65,13 +51,13 @@ type reader struct {
 	reference time.Time
 }
 
-func (in *Ingester) newReader(i int) *reader {
-	src := in.opt.Sources[i]
+// newReader makes a reader of a source with a number on the board.
+func (in *Ingester) newReader(src Source, index int) *reader {
 	path, err := filepath.Abs(src.Path)
 	if err != nil {
 		path = src.Path
 	}
-	return &reader{in: in, index: i, src: src, path: path, formats: in.formats}
+	return &reader{in: in, index: index, src: src, path: path, formats: in.formats}
 }
 
 func (r *reader) run(ctx context.Context) {
@@ -142,6 +128,34 @@ func (r *reader) once(ctx context.Context) {
 		return
 	}
 	r.setState(StateDone, "")
+}
+
+// peek reads the whole lines that a file has now, and leaves it.
+func (r *reader) peek(ctx context.Context) {
+	if !r.open() {
+		return
+	}
+	defer r.leave()
+	r.noteSize()
+	switch err := r.readOn(ctx); {
+	case ctx.Err() != nil:
+	case errors.Is(err, errReplaced):
+		r.restart(ctx)
+	case err != nil:
+		r.fail(err)
+	default:
+		r.setState(StateFollowing, "Nothing is written to the file at the moment.")
+	}
+}
+
+// isSilent reports whether nothing was written to the current file for so long
+// that one of many is not kept open.
+func (r *reader) isSilent() bool {
+	if !r.rests {
+		return false
+	}
+	info, err := r.file.f.Stat()
+	return err == nil && r.in.opt.Now().Sub(info.ModTime()) >= restAfter
 }
 
 // finish reads the current file to its end, last line included; done says that
@@ -288,63 +302,19 @@ func (r *reader) chunkIsFull() bool {
 
 // take makes of a line what it is.
 func (r *reader) take(line rawLine) {
-	r.chunk.bytes += len(line.text)
-	r.chunk.counts.Lines++
-	r.pos.Lines++
-	if !line.long && isBlank(line.text) {
-		r.chunk.counts.Ignored++
-		r.pos.Ignored++
-		return
-	}
-	records, err := r.parse(line)
-	if err == nil {
-		r.chunk.records = append(r.chunk.records, records...)
-		r.chunk.counts.Accepted++
-		r.pos.Accepted++
-		return
-	}
-	var ignored *IgnoreError
-	if errors.As(err, &ignored) {
-		r.chunk.counts.Ignored++
-		r.pos.Ignored++
-		r.chunk.ignored = append(r.chunk.ignored, ignored.Reason)
-		return
-	}
-	var why *ParseError
-	if !errors.As(err, &why) {
-		why = &ParseError{ReasonInternal, "The parser failed: " + err.Error()}
-	}
-	r.chunk.rejects = append(r.chunk.rejects, repo.Reject{
-		Source: r.pos.Source, Path: r.file.path, Offset: line.begin,
-		Reason: why.Reason, Detail: why.Detail,
-		Line: append([]byte(nil), line.text[:min(len(line.text), repo.MaxRejectLine)]...), Size: line.size,
-		SeenAt: r.in.opt.Now(),
-	})
-	r.chunk.counts.Rejected++
-	r.pos.Rejected++
+	place := repo.Reject{Source: r.pos.Source, Path: r.file.path, Offset: line.begin, SeenAt: r.in.opt.Now()}
+	r.chunk.takeLine(&line, r.in.opt.MaxLine, &place, r.parse)
 }
 
-func (r *reader) parse(line rawLine) (records []Record, err error) {
-	if line.long {
-		return nil, reject(ReasonLineTooLong, "The line has %d bytes; the limit is %d.", line.size, r.in.opt.MaxLine)
-	}
+func (r *reader) parse(line []byte) ([]Record, error) {
 	if r.format.Parse == nil {
 		var ok bool
-		if r.format, ok = sniff(r.formats, line.text); !ok {
+		if r.format, ok = sniff(r.formats, line); !ok {
 			return nil, reject(ReasonUnknownFormat, "No known format recognises the line.")
 		}
 		r.noteFormat()
 	}
-	// A fault of a parser must not stop the lines behind the one that found it.
-	defer func() {
-		if v := recover(); v != nil {
-			records, err = nil, fmt.Errorf("panic: %v", v)
-		}
-	}()
-	if r.format.ParseAt != nil {
-		return r.format.ParseAt(line.text, r.reference)
-	}
-	return r.format.Parse(line.text)
+	return r.format.parseAt(line, r.reference)
 }
 
 // flush sends the chunk if anything is in it.

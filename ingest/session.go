@@ -36,11 +36,13 @@ func newJoiner(limit int, stored []repo.Session) *joiner {
 	return j
 }
 
-// join completes the service of a record from its session.
-func (j *joiner) join(rec *Record) {
+// join completes the service of a record from its session. It returns the decoy's
+// port, 0 when neither the record nor its session tells it.
+func (j *joiner) join(rec *Record) (port int) {
 	ref := &rec.Session
+	port = ref.DstPort
 	if ref.Key == "" {
-		return
+		return port
 	}
 	known, isKnown := j.open.Get(ref.Key)
 	switch {
@@ -48,6 +50,9 @@ func (j *joiner) join(rec *Record) {
 		j.remember(rec, isKnown)
 	case isKnown:
 		rec.Event.Service = known.Service
+		if port == 0 {
+			port = known.DstPort
+		}
 	case ref.Service != "" && !ref.Closes:
 		// The session began before the file did; this line tells what it is.
 		j.remember(rec, false)
@@ -55,6 +60,7 @@ func (j *joiner) join(rec *Record) {
 	if ref.Closes {
 		j.open.Remove(ref.Key)
 	}
+	return port
 }
 
 func (j *joiner) remember(rec *Record, isKnown bool) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -28,6 +29,8 @@ type memSink struct {
 	rejects   []repo.Reject
 	positions map[string]repo.Position
 	sessions  map[string]repo.Session
+	receipts  map[[2]string]repo.Receipt
+	keys      map[string]bool
 	sizes     []int
 	// fail is asked before a batch is stored, lie after it; an error is returned.
 	fail, lie func(batch int) error
@@ -35,7 +38,8 @@ type memSink struct {
 }
 
 func newMemSink() *memSink {
-	return &memSink{positions: map[string]repo.Position{}, sessions: map[string]repo.Session{}}
+	return &memSink{positions: map[string]repo.Position{}, sessions: map[string]repo.Session{},
+		receipts: map[[2]string]repo.Receipt{}, keys: map[string]bool{}}
 }
 
 func (s *memSink) Commit(ctx context.Context, b *repo.Batch) error {
@@ -50,9 +54,24 @@ func (s *memSink) Commit(ctx context.Context, b *repo.Batch) error {
 			return err
 		}
 	}
+	for _, r := range b.Receipts {
+		if _, known := s.receipts[[2]string{r.Sensor, r.Key}]; known && r.Key != "" {
+			return repo.ErrConflict
+		}
+	}
 	for i := range b.Events {
-		b.Events[i].ID = int64(len(s.events) + 1)
-		s.events = append(s.events, b.Events[i])
+		e := &b.Events[i]
+		if e.ID = 0; e.Key != nil && s.keys[string(e.Key)] {
+			continue
+		}
+		if e.Key != nil {
+			s.keys[string(e.Key)] = true
+		}
+		e.ID = int64(len(s.events) + 1)
+		s.events = append(s.events, *e)
+	}
+	for _, r := range b.Receipts {
+		s.answer(r, b.Events[r.First:r.Last])
 	}
 	s.rejects = append(s.rejects, b.Rejects...)
 	for _, p := range b.Positions {
@@ -69,6 +88,33 @@ func (s *memSink) Commit(ctx context.Context, b *repo.Batch) error {
 		return s.lie(s.calls)
 	}
 	return nil
+}
+
+// answer fills in and keeps a receipt.
+func (s *memSink) answer(r *repo.Receipt, events []repo.Event) {
+	r.Accepted, r.Duplicate, r.At = 0, 0, time.Unix(1, 0)
+	for i := range events {
+		switch e := &events[i]; {
+		case e.Part:
+		case e.ID > 0:
+			r.Accepted++
+		default:
+			r.Duplicate++
+		}
+	}
+	if r.Key != "" {
+		s.receipts[[2]string{r.Sensor, r.Key}] = *r
+	}
+}
+
+func (s *memSink) Receipt(_ context.Context, sensor, key string) (repo.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, known := s.receipts[[2]string{sensor, key}]
+	if !known {
+		return r, repo.ErrNotFound
+	}
+	return r, nil
 }
 
 func (s *memSink) Positions(context.Context) ([]repo.Position, error) {
