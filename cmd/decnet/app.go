@@ -255,13 +255,15 @@ func (a *app) buildIngester(context.Context) error {
 	}
 	var err error
 	a.ingester, err = ingest.New(ingest.Options{
-		Sink:      &publishingSink{Store: a.store, publish: func(rows []repo.Log) { a.server.Publish(rows) }},
-		Sources:   sources,
-		BatchSize: a.config.BatchSize,
-		BatchWait: time.Duration(a.config.BatchMaxWaitMS) * time.Millisecond,
-		StopGrace: ingestGrace,
-		Now:       a.now,
-		Log:       a.log,
+		Sink: &publishingSink{Store: a.store, publish: func(rows []repo.Log) { a.server.Publish(rows) }},
+		// Sensors may send at any time, whatever files there are.
+		AcceptPushes: true,
+		Sources:      sources,
+		BatchSize:    a.config.BatchSize,
+		BatchWait:    time.Duration(a.config.BatchMaxWaitMS) * time.Millisecond,
+		StopGrace:    ingestGrace,
+		Now:          a.now,
+		Log:          a.log,
 	})
 	return err
 }
@@ -288,6 +290,7 @@ func (a *app) buildServer(context.Context) error {
 		Log:          a.log,
 		Registry:     a.registry,
 		Components:   a.components(),
+		Ingest:       pipeline{a.ingester},
 		CORSOrigins:  a.config.CORSOrigins,
 		Developer:    a.config.Developer,
 		MetricsToken: string(a.config.MetricsToken),
@@ -301,9 +304,6 @@ func (a *app) buildServer(context.Context) error {
 
 // components are what /health shows beside what the API asks itself.
 func (a *app) components() []api.Component {
-	if len(a.config.sources()) == 0 {
-		return nil
-	}
 	return []api.Component{{
 		Name:     "ingestion_worker",
 		Critical: true,
@@ -380,12 +380,11 @@ func (s *publishingSink) Commit(ctx context.Context, b *repo.Batch) error {
 	if err := s.Store.Commit(ctx, b); err != nil {
 		return err
 	}
-	if len(b.Events) == 0 {
-		return nil
-	}
-	rows := make([]repo.Log, len(b.Events))
+	rows := make([]repo.Log, 0, len(b.Events))
 	for i := range b.Events {
-		rows[i] = b.Events[i].Log
+		if b.Events[i].ID != 0 { // else it is a duplicate, and was published when it was stored
+			rows = append(rows, b.Events[i].Log)
+		}
 	}
 	s.publish(rows)
 	return nil

@@ -269,15 +269,16 @@ func TestServe_HealthShowsTheIngester(t *testing.T) {
 	}
 	launch(t, dir, withAdmin()).admin(t).get(t, "/api/v1/health", &health)
 	assert.Equal(t, "healthy", health.Status)
-	assert.NotContains(t, health.Components, "ingestion_worker", "it reads nothing, so nothing can fail")
+	assert.Equal(t, "ok", health.Components["ingestion_worker"].Status, "it waits for sensors")
 
 	p := launch(t, t.TempDir(), withAdmin(), "--ingest", filepath.Join(dir, "later.log"))
 	p.admin(t).get(t, "/api/v1/health", &health)
 	assert.Equal(t, "healthy", health.Status, "a log that is not there yet is no fault")
 	assert.Equal(t, "ok", health.Components["ingestion_worker"].Status)
 
-	// A directory can't be read as a log.
-	p = launch(t, t.TempDir(), withAdmin(), "--ingest", dir)
+	broken := filepath.Join(dir, "broken.log.gz")
+	require.NoError(t, os.WriteFile(broken, []byte("this is not gzip"), 0o600))
+	p = launch(t, t.TempDir(), withAdmin(), "--ingest", broken)
 	c := p.admin(t)
 	eventually(t, "the fault shows", func() bool {
 		code, text := c.status(t, http.MethodGet, "/api/v1/health", nil)
@@ -285,5 +286,5 @@ func TestServe_HealthShowsTheIngester(t *testing.T) {
 		return code == http.StatusServiceUnavailable
 	})
 	assert.Equal(t, "failing", health.Components["ingestion_worker"].Status)
-	assert.Contains(t, health.Components["ingestion_worker"].Detail, dir)
+	assert.Contains(t, health.Components["ingestion_worker"].Detail, broken)
 }
