@@ -132,6 +132,7 @@ func testRejectsBound(t *testing.T, s Store) {
 	_, total, err = s.RejectPage(ctx, repo.RejectQuery{Limit: 1})
 	require.NoError(t, err)
 	assert.Equal(t, int64(repo.MaxRejects), total)
+	assertSound(t, s)
 }
 
 // rich is a batch with something of everything.
@@ -214,9 +215,11 @@ func testPurge(t *testing.T, s Store) {
 	a, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.1"))
 	require.NoError(t, err)
 	assert.Equal(t, int64(1), a.EventCount, "a profile begins anew")
+	assertSound(t, s)
 	p, err = s.Purge(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, repo.Purged{Logs: 3, Bounties: 3, Attackers: 3}, p)
+	assertSound(t, s)
 }
 
 // countdown is a context that ends when it was asked for the n-th time.
@@ -335,6 +338,19 @@ func testConcurrent(t *testing.T, s Store) {
 	st, err := s.Stats(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, repo.Stats{Logs: batches * size, Attackers: 1, ActiveDeckies: 1, Bounties: batches}, st)
+	assertSound(t, s)
+}
+
+// assertSound lets the engine compare what it keeps beside the rows.
+func assertSound(t *testing.T, s Store) {
+	t.Helper()
+	rep, err := s.Check(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, rep.Findings)
+	assert.Zero(t, rep.Total)
+	st, err := s.Stats(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, st.Logs, rep.Events)
 }
 
 // assertWhole checks that what a reader sees is made of batches of a size, each
@@ -404,6 +420,8 @@ func testCancelled(t *testing.T, s Store) {
 		"Purge":        func() error { _, err := s.Purge(ctx); return err },
 		"Expire":       func() error { _, _, err := s.Expire(ctx, Now(), 10); return err },
 		"SizeExceeds":  func() error { _, err := s.SizeExceeds(ctx, 1); return err },
+		"Check":        func() error { _, err := s.Check(ctx); return err },
+		"Repair":       func() error { return s.Repair(ctx) },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, name)
 	}

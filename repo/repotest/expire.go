@@ -66,6 +66,10 @@ func testExpire(t *testing.T, s Store) {
 	assert.Equal(t, int64(61), b.Events[0].ID)
 	assertLeft(t, s, r, b.Events)
 	assert.Equal(t, learnt.decoys, learntFrom(t, s).decoys)
+	// Repair mends; where nothing is wrong it changes nothing.
+	before := dump(t, s)
+	require.NoError(t, s.Repair(ctx))
+	assert.Equal(t, before, dump(t, s))
 }
 
 // learnt is what expiry leaves alone.
@@ -107,6 +111,7 @@ func assertLeft(t *testing.T, s Store, r *rand.Rand, left []repo.Event) {
 		assertHistogram(t, s, left, f, time.Hour)
 		assertHistogram(t, s, left, f, 24*time.Hour)
 	}
+	assertSound(t, s)
 	commands := map[string]int{}
 	for i := range left {
 		if left[i].Command != "" {

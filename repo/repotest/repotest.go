@@ -50,6 +50,8 @@ type Store interface {
 	Purge(ctx context.Context) (repo.Purged, error)
 	Expire(ctx context.Context, before time.Time, limit int) (removed int64, more bool, err error)
 	SizeExceeds(ctx context.Context, bytes int64) (bool, error)
+	Check(ctx context.Context) (repo.Report, error)
+	Repair(ctx context.Context) error
 
 	Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo.Credential, error)
 	CountCredentials(ctx context.Context, f repo.CredentialFilter) (int64, error)

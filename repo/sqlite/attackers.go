@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/google/uuid"
@@ -53,7 +54,11 @@ func (w *batchWriter) attacker(ip string) (*attackerInBatch, error) {
 		return nil, err
 	default:
 		if a.state, err = profile.Unmarshal(state); err != nil {
-			return nil, fmt.Errorf("the stored state of attacker %s: %w", ip, err)
+			w.log.WarnContext(w.ctx, "a damaged profile is made anew of the events that are left",
+				slog.String("attacker", ip), slog.Any("error", err))
+			if err := w.rebuild(a, rebuildAtOnce); err != nil {
+				return nil, err
+			}
 		}
 	}
 	w.touched.byIP[ip] = a
@@ -109,20 +114,68 @@ func (w *batchWriter) writeAttacker(a *attackerInBatch) error {
 	return nil
 }
 
-const attackerColumns = "a.ip, a.updated_at, a.state"
+// rebuildAtOnce is of how many events a commit makes a damaged profile anew, the
+// latest: more would keep ingest waiting. Repair takes all.
+const rebuildAtOnce = 10_000
 
+// rebuild makes the state of an attacker of the events that were stored before
+// this batch. Traits are not stored: what they told is lost.
+func (w *batchWriter) rebuild(a *attackerInBatch, limit int64) error {
+	a.state = profile.New()
+	rows, err := w.tx.QueryContext(w.quiet, `SELECT l.time, l.decky, l.service, l.event_type, coalesce(c.text, '') FROM
+		(SELECT id, time, decky, service, event_type FROM logs WHERE attacker_ip = ? AND id <= ? ORDER BY time DESC, id DESC LIMIT ?) AS l
+		LEFT JOIN commands AS c ON c.id = l.id ORDER BY l.time, l.id`, a.ip, w.before, limit)
+	if err != nil {
+		return err
+	}
+	err = each(rows, func(scan func(...any) error) error {
+		e := repo.Event{Log: repo.Log{AttackerIP: a.ip}}
+		var nanos int64
+		err := scan(&nanos, &e.Decky, &e.Service, &e.EventType, &e.Command)
+		if err == nil {
+			e.Time = fromNanos(nanos)
+			a.state.Add(&e)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	rows, err = w.tx.QueryContext(w.quiet, "SELECT time, type, payload FROM bounties WHERE attacker_ip = ? ORDER BY id", a.ip)
+	if err != nil {
+		return err
+	}
+	return each(rows, func(scan func(...any) error) error {
+		var b repo.Bounty
+		var nanos int64
+		err := scan(&nanos, &b.Type, &b.Payload)
+		if err == nil {
+			b.Time = fromNanos(nanos)
+			a.state.AddBounty(&b)
+		}
+		return err
+	})
+}
+
+const attackerColumns = "a.ip, a.updated_at, a.state, a.first_seen, a.last_seen, a.event_count"
+
+// scanAttacker reads a profile. A damaged one shows what its row has beside it:
+// it must not hide the others of a list.
 func scanAttacker(scan func(...any) error) (repo.Attacker, error) {
 	var ip string
-	var updated int64
+	var updated, first, last, events int64
 	var state []byte
-	if err := scan(&ip, &updated, &state); err != nil {
+	if err := scan(&ip, &updated, &state, &first, &last, &events); err != nil {
 		return repo.Attacker{}, err
 	}
 	st, err := profile.Unmarshal(state)
 	if err != nil {
-		return repo.Attacker{}, fmt.Errorf("the stored state of attacker %s: %w", ip, err)
+		st = profile.New()
 	}
 	a := st.Attacker()
+	if err != nil {
+		a.FirstSeen, a.LastSeen, a.EventCount = fromNanos(first), fromNanos(last), events
+	}
 	a.UUID, a.IP, a.UpdatedAt = repo.AttackerUUID(ip), ip, fromNanos(updated)
 	return a, nil
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"decnet/repo"
@@ -39,7 +40,7 @@ func (s *Store) Commit(ctx context.Context, b *repo.Batch) error {
 	}
 	var w *batchWriter
 	err := s.update(ctx, func(tx *sql.Tx) (err error) {
-		if w, err = beginBatch(ctx, tx, s.now().UTC()); err != nil {
+		if w, err = s.beginBatch(ctx, tx); err != nil {
 			return err
 		}
 		return w.write(b)
@@ -67,10 +68,12 @@ type batchWriter struct {
 	quiet context.Context
 	tx    *sql.Tx
 	now   time.Time
+	log   *slog.Logger
 	stmts map[string]*sql.Stmt
 
 	counters map[string]int64
 	changed  map[string]bool
+	before   int64 // the last log id when the batch began
 	touched  touched
 	rollups  map[rollupKey]int64
 	facets   map[facetKey]facet
@@ -82,12 +85,13 @@ type batchWriter struct {
 	keyed    bool // some event has a key
 }
 
-func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, error) {
+func (s *Store) beginBatch(ctx context.Context, tx *sql.Tx) (*batchWriter, error) {
 	w := &batchWriter{
 		ctx:      ctx,
 		quiet:    context.WithoutCancel(ctx),
 		tx:       tx,
-		now:      now,
+		now:      s.now().UTC(),
+		log:      s.log,
 		stmts:    map[string]*sql.Stmt{},
 		counters: map[string]int64{},
 		changed:  map[string]bool{},
@@ -107,6 +111,7 @@ func beginBatch(ctx context.Context, tx *sql.Tx, now time.Time) (*batchWriter, e
 		w.counters[name] = value
 		return err
 	})
+	w.before = w.counters[counterLogID]
 	return w, err
 }
 

@@ -20,7 +20,7 @@ import (
 func (s *Store) Expire(ctx context.Context, before time.Time, limit int) (removed int64, more bool, err error) {
 	last := spanOf(repo.LogFilter{End: before.Add(-1)}).last
 	err = s.update(ctx, func(tx *sql.Tx) error {
-		w, err := beginBatch(ctx, tx, s.now().UTC())
+		w, err := s.beginBatch(ctx, tx)
 		if err != nil {
 			return err
 		}

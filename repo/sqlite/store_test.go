@@ -1,10 +1,12 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -212,21 +214,47 @@ func TestCommit_FailsMidway(t *testing.T) {
 	assert.Equal(t, int64(2), a.EventCount, "what the failed batch folded in is forgotten")
 }
 
+// TestCommit_BrokenState damages one profile: it is shown as far as it is known,
+// hides no other, and the next event of its attacker makes it whole again.
 func TestCommit_BrokenState(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "x.db")
-	s := open(t, path)
-	require.NoError(t, s.Commit(ctx, someEvents(2)))
-	rawSQL(t, path, "UPDATE attackers SET state = x'ff00ff' WHERE ip = '192.0.2.1'")
-	require.ErrorContains(t, s.Commit(ctx, someEvents(2)), "192.0.2.1", "the operator learns which one")
-	_, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.1"))
-	require.Error(t, err)
-	_, err = s.Attackers(ctx, repo.AttackerQuery{Limit: 5})
-	require.Error(t, err)
-	a, err := s.Attacker(ctx, repo.AttackerUUID("192.0.2.0"))
+	var log bytes.Buffer
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, err)
-	assert.Equal(t, int64(1), a.EventCount)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	first := someEvents(2)
+	first.Events[1].Bounties = []repo.Bounty{{Type: repo.BountyCredential, Payload: `{"password":"x","username":"y"}`}}
+	require.NoError(t, s.Commit(ctx, first))
+	id := repo.AttackerUUID("192.0.2.1")
+	whole, err := s.Attacker(ctx, id)
+	require.NoError(t, err)
+	rawSQL(t, path, "UPDATE attackers SET state = x'ff00ff' WHERE ip = '192.0.2.1'")
+
+	a, err := s.Attacker(ctx, id)
+	require.NoError(t, err)
+	assert.Equal(t, []any{"192.0.2.1", whole.FirstSeen, int64(1), []string{}}, []any{a.IP, a.FirstSeen, a.EventCount, a.Services})
+	list, err := s.Attackers(ctx, repo.AttackerQuery{Limit: 5})
+	require.NoError(t, err)
+	assert.Len(t, list, 2)
+	rep, err := s.Check(ctx)
+	require.NoError(t, err)
+	require.Len(t, rep.Findings, 1)
+	assert.Contains(t, rep.Findings[0].Detail, "192.0.2.1")
+
+	require.NoError(t, s.Commit(ctx, someEvents(2)))
+	assert.Equal(t, 1, strings.Count(log.String(), "damaged"), log.String())
+	assert.Contains(t, log.String(), "192.0.2.1", "the operator learns which one")
+	other := open(t, filepath.Join(t.TempDir(), "y.db"))
+	require.NoError(t, other.Commit(ctx, first))
+	require.NoError(t, other.Commit(ctx, someEvents(2)))
+	want, err := other.Attacker(ctx, id)
+	require.NoError(t, err)
+	a, err = s.Attacker(ctx, id)
+	require.NoError(t, err)
+	a.UpdatedAt, want.UpdatedAt = time.Time{}, time.Time{}
+	assert.Equal(t, want, a, "as if nothing had happened")
 }
 
 // TestFailing_SaysWhat drops a table under each read: every error is wrapped
@@ -300,6 +328,43 @@ func TestFailing_SaysWhat(t *testing.T) {
 		{"sessions", "sessions", func(ctx context.Context, s *sqlite.Store) error {
 			return s.Commit(ctx, &repo.Batch{ClosedSessions: []string{"a"}})
 		}},
+		{"rejects", "list rejects", func(ctx context.Context, s *sqlite.Store) error {
+			_, _, err := s.RejectPage(ctx, repo.RejectQuery{Limit: 1})
+			return err
+		}},
+		{"counters", "list rejects", func(ctx context.Context, s *sqlite.Store) error {
+			_, _, err := s.RejectPage(ctx, repo.RejectQuery{Limit: 1})
+			return err
+		}},
+		{"credentials", "list credentials", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Credentials(ctx, repo.CredentialQuery{Limit: 1})
+			return err
+		}},
+		{"credentials", "count credentials", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.CountCredentials(ctx, repo.CredentialFilter{Search: "x"})
+			return err
+		}},
+		{"credentials", "commit", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, variedEvents()) }},
+		{"credential_attackers", "commit", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, variedEvents()) }},
+		{"credential_services", "commit", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, variedEvents()) }},
+		{"event_keys", "event 0", func(ctx context.Context, s *sqlite.Store) error {
+			b := someEvents(1)
+			b.Events[0].Key = []byte("k")
+			return s.Commit(ctx, b)
+		}},
+		{"receipts", "receipt", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Receipt(ctx, "s", "k"); return err }},
+		{"receipts", "receipts", func(ctx context.Context, s *sqlite.Store) error {
+			return s.Commit(ctx, &repo.Batch{Receipts: []*repo.Receipt{{Sensor: "s", Key: "k"}}})
+		}},
+		{"sensors", "receipts", func(ctx context.Context, s *sqlite.Store) error {
+			return s.Commit(ctx, &repo.Batch{Receipts: []*repo.Receipt{{Sensor: "s"}}})
+		}},
+		{"sensors", "list sensors", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Sensors(ctx); return err }},
+		{"sensors", "create sensor", func(ctx context.Context, s *sqlite.Store) error { return s.CreateSensor(ctx, repo.Sensor{UUID: "u"}) }},
+		{"sensors", "delete sensor", func(ctx context.Context, s *sqlite.Store) error { return s.DeleteSensor(ctx, "u") }},
+		{"logs", "expire", func(ctx context.Context, s *sqlite.Store) error { _, _, err := s.Expire(ctx, forever(), 1); return err }},
+		{"logs", "check", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Check(ctx); return err }},
+		{"facets", "repair", func(ctx context.Context, s *sqlite.Store) error { return s.Repair(ctx) }},
 		{"rejects", "list rejects", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Rejects(ctx, 0, 1); return err }},
 		{"rejects", "rejects", func(ctx context.Context, s *sqlite.Store) error {
 			return s.Commit(ctx, &repo.Batch{Rejects: []repo.Reject{{}}})

@@ -79,3 +79,42 @@ func TestTrouble_ADamagedFileIsNamed(t *testing.T) {
 	_, err := Open(t.Context(), Options{Path: path})
 	require.ErrorIs(t, err, repo.ErrCorrupt)
 }
+
+// TestTrouble_AReadOnlyDatabase is what a file system does that was remounted
+// after an error of its disk.
+func TestTrouble_AReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, err := Open(ctx, Options{Path: filepath.Join(t.TempDir(), "decnet.db")})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	_, err = s.write.ExecContext(ctx, "PRAGMA query_only = 1")
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(1)}), repo.ErrReadOnly)
+	require.ErrorIs(t, s.SetState(ctx, "k", "v"), repo.ErrReadOnly)
+	_, err = s.Stats(ctx)
+	require.NoError(t, err)
+	_, err = s.write.ExecContext(ctx, "PRAGMA query_only = 0")
+	require.NoError(t, err)
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(1)}))
+}
+
+// TestTrouble_ExpiryMakesRoom: retention is the way out.
+func TestTrouble_ExpiryMakesRoom(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, err := Open(ctx, Options{Path: filepath.Join(t.TempDir(), "decnet.db")})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(500)}))
+	var pages int64
+	require.NoError(t, s.write.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages))
+	_, err = s.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(500)}), repo.ErrDiskFull)
+	// Removing the oldest makes room, for which no page is needed.
+	removed, _, err := s.Expire(ctx, time.Unix(400, 0), 1000)
+	require.NoError(t, err)
+	require.Equal(t, int64(400), removed)
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(100)}))
+}

@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Repair computes anew whatever Check calls repairable, in one transaction.
+// A profile that can't be read or lacks events is made of the events that are left,
+// without what is not stored of them ([repo.Traits]).
+func (s *Store) Repair(ctx context.Context) error {
+	err := s.update(ctx, func(tx *sql.Tx) error {
+		w, err := s.beginBatch(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, step := range []func() error{
+			w.repairIndexes, w.repairRollups, w.repairFacets, w.repairAttackers, w.repairCredentials, w.repairCounters,
+		} {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		return w.writeCounters()
+	})
+	if err != nil {
+		return failed("repair", err)
+	}
+	s.boundWAL(ctx)
+	return nil
+}
+
+// run executes statements that may take long, so that the context can end them.
+func (w *batchWriter) run(query string, args ...any) error {
+	_, err := w.tx.ExecContext(w.ctx, query, args...)
+	return err
+}
+
+func (w *batchWriter) repairIndexes() error {
+	c := checker{ctx: w.ctx, tx: w.tx}
+	if err := c.integrity(); err != nil || c.report.Total == 0 {
+		return err
+	}
+	return w.run("REINDEX")
+}
+
+func (w *batchWriter) repairRollups() error {
+	if err := w.run("DELETE FROM rollups"); err != nil {
+		return err
+	}
+	err := w.run(`INSERT INTO rollups (resolution, bucket, count)
+		SELECT 1, time / 60000000000, count(*) FROM logs GROUP BY 2`)
+	if err != nil {
+		return err
+	}
+	for _, r := range resolutions() {
+		if r == 1 {
+			continue
+		}
+		err := w.run(`INSERT INTO rollups (resolution, bucket, count)
+			SELECT ?1, bucket / ?1, sum(count) FROM rollups WHERE resolution = 1 GROUP BY bucket / ?1`, r)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repairFacets keeps those without events: they remember what was active.
+func (w *batchWriter) repairFacets() error {
+	if err := w.run("UPDATE facets SET count = 0"); err != nil {
+		return err
+	}
+	for _, kind := range facetColumns() {
+		column, _ := logColumn(kind)
+		err := w.run(`INSERT INTO facets (kind, value, count, first_time, last_time)
+			SELECT ?, `+column+`, count(*), min(time), max(time) FROM logs WHERE true GROUP BY `+column+`
+			ON CONFLICT (kind, value) DO UPDATE SET count = excluded.count,
+			first_time = excluded.first_time, last_time = excluded.last_time`, string(kind))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repairAttackers mends the profiles that Check complains of.
+func (w *batchWriter) repairAttackers() error {
+	var broken []string
+	c := checker{ctx: w.ctx, tx: w.tx, unsound: func(ip string) { broken = append(broken, ip) }}
+	if err := c.attackers(); err != nil {
+		return err
+	}
+	for _, ip := range broken {
+		if err := w.repairAttacker(ip); err != nil {
+			return err
+		}
+		// They are written: nothing of them is needed any more.
+		w.touched = touched{byIP: map[string]*attackerInBatch{}}
+	}
+	return nil
+}
+
+func (w *batchWriter) repairAttacker(ip string) error {
+	a, err := w.attacker(ip)
+	if err != nil {
+		return err
+	}
+	var left int64
+	if err := w.tx.QueryRowContext(w.ctx, "SELECT count(*) FROM logs WHERE attacker_ip = ?", ip).Scan(&left); err != nil {
+		return err
+	}
+	if a.state.Attacker().EventCount < left {
+		if err := w.rebuild(a, left); err != nil {
+			return err
+		}
+	}
+	return w.writeAttacker(a)
+}
+
+func (w *batchWriter) repairCredentials() error {
+	return w.run(`UPDATE credentials SET attackers = (SELECT count(*) FROM credential_attackers WHERE credential = id)
+		WHERE attackers <> (SELECT count(*) FROM credential_attackers WHERE credential = id)`)
+}
+
+func (w *batchWriter) repairCounters() error {
+	for name, query := range counted() {
+		var is int64
+		if err := w.tx.QueryRowContext(w.ctx, query).Scan(&is); err != nil {
+			return err
+		}
+		w.add(name, is-w.counters[name])
+	}
+	for name, query := range highest() {
+		var is int64
+		if err := w.tx.QueryRowContext(w.ctx, query).Scan(&is); err != nil {
+			return err
+		}
+		w.add(name, max(0, is-w.counters[name]))
+	}
+	if err := w.run("DELETE FROM counters WHERE name GLOB ?", counterBountyType+"*"); err != nil {
+		return err
+	}
+	return w.run("INSERT INTO counters (name, value) SELECT ? || type, count(*) FROM bounties GROUP BY type", counterBountyType)
+}
