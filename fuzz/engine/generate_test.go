@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -262,13 +261,13 @@ func TestJudge_IsStricterThanKin(t *testing.T) {
 	t.Parallel()
 	s := shopSpec(t)
 	get := func(query string) (*http.Request, []byte) {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, baseURL+"/things?"+query, http.NoBody)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, baseURL+"/things?"+query, http.NoBody)
 		require.NoError(t, err)
 		req.Header.Set("X-Version", "1")
 		return req, nil
 	}
 	post := func(media, body string) (*http.Request, []byte) {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, baseURL+"/things", http.NoBody)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, baseURL+"/things", http.NoBody)
 		require.NoError(t, err)
 		if media != "" {
 			req.Header.Set("Content-Type", media)
