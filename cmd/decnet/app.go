@@ -39,7 +39,9 @@ const (
 type appEnv struct {
 	log *slog.Logger
 	// out gets what a person must see: the URL, and a new password.
-	out        io.Writer
+	out io.Writer
+	// stdin is what --ingest - reads.
+	stdin      io.Reader
 	now        func() time.Time
 	bcryptCost int
 }
@@ -57,6 +59,8 @@ type app struct {
 
 	secret   []byte
 	listener net.Listener
+	// syslog is nil without a receiver.
+	syslog   net.Listener
 	store    *sqlite.Store
 	ingester *ingest.Ingester
 	server   *api.Server
@@ -99,7 +103,8 @@ func (a *app) run(ctx context.Context) error {
 // start brings up all parts. After an error nothing is left running.
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		a.openData, a.listen, a.openStore, a.addFirstAdmin, a.buildIngester, a.buildServer, a.serveHTTP, a.startIngester,
+		a.openData, a.listen, a.listenSyslog, a.openStore, a.addFirstAdmin, a.buildIngester, a.buildServer,
+		a.serveHTTP, a.startIngester, a.startRetention,
 	} {
 		err := ctx.Err()
 		if err == nil {
@@ -245,26 +250,6 @@ func (a *app) addFirstAdmin(ctx context.Context) error {
 	}
 	_, err = fmt.Fprintf(a.out, "First administrator: %s\nPassword, shown only now, to be changed at the first login: %s\n",
 		printable(user.Username), password)
-	return err
-}
-
-func (a *app) buildIngester(context.Context) error {
-	var sources []ingest.Source
-	for _, path := range a.config.sources() {
-		sources = append(sources, ingest.Source{Path: path, Follow: true})
-	}
-	var err error
-	a.ingester, err = ingest.New(ingest.Options{
-		Sink: &publishingSink{Store: a.store, publish: func(rows []repo.Log) { a.server.Publish(rows) }},
-		// Sensors may send at any time, whatever files there are.
-		AcceptPushes: true,
-		Sources:      sources,
-		BatchSize:    a.config.BatchSize,
-		BatchWait:    time.Duration(a.config.BatchMaxWaitMS) * time.Millisecond,
-		StopGrace:    ingestGrace,
-		Now:          a.now,
-		Log:          a.log,
-	})
 	return err
 }
 

@@ -14,9 +14,13 @@ import (
 // cli is the command line. Its names of commands and flags are a promise to
 // scripts: change them only with a line in CHANGELOG.md.
 type cli struct {
-	Serve   serveCommand `cmd:"" help:"Read logs, store their events and answer the API."`
-	User    userCommands `cmd:"" help:"Manage the accounts of the API, also while it serves."`
-	Version struct{}     `cmd:"" help:"Print the version, the commit and the Go release it was built with."`
+	Serve   serveCommand   `cmd:"" help:"Read logs, store their events and answer the API."`
+	User    userCommands   `cmd:"" help:"Manage the accounts of the API, also while it serves."`
+	Import  importCommand  `cmd:"" help:"Read log files into the database, and tell what became of their lines. Can be interrupted and repeated."`
+	Explain explainCommand `cmd:"" help:"Tell what would become of one line: its events, or why there are none."`
+	Backup  backupCommand  `cmd:"" help:"Copy the database into a file, also while it is served."`
+	Check   checkCommand   `cmd:"" help:"Look whether the database is whole and its counts are right; exit code 1 when they are not."`
+	Version struct{}       `cmd:"" help:"Print the version, the commit and the Go release it was built with."`
 }
 
 type serveCommand struct {
@@ -87,7 +91,7 @@ func parse(args []string, getenv func(string) string, stdout, stderr io.Writer) 
 	if err != nil {
 		return nil, "", faults{err.Error() + `; see "decnet --help".`}
 	}
-	command := strings.TrimSuffix(ctx.Command(), " <name>")
+	command, _, _ := strings.Cut(ctx.Command(), " <")
 	bad = append(bad, c.check(command, getenv)...)
 	return &c, command, bad.orNil()
 }
@@ -103,6 +107,15 @@ func (c *cli) check(command string, getenv func(string) string) faults {
 				bad = append(bad, more...)
 			}
 		}
+	case "import":
+		c.Import.validate(&bad)
+	case "explain":
+		c.Explain.validate(&bad)
+	case "backup":
+		bad.check(c.Backup.File != "", "backup needs the name of a file.")
+		c.Backup.validate(&bad)
+	case "check":
+		c.Check.validate(&bad)
 	case "user add":
 		bad.check(c.User.Add.Name != "" && len(c.User.Add.Name) <= maxUsername, "A name must have 1 to %d bytes.", maxUsername)
 		c.User.Add.validate(&bad)

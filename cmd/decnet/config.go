@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,10 +71,21 @@ type config struct {
 	storeOptions
 	StateFile string `variable:"DECNET_STATE_FILE" placeholder:"FILE" help:"The fleet's state file, read whenever it changes; decnet-state.json in the data directory when not given."`
 
-	IngestLogFile  string   `variable:"DECNET_INGEST_LOG_FILE" placeholder:"FILE" help:"Log file to read and to keep following; it may appear later, be rotated or be cut."`
-	Ingest         []string `name:"ingest" sep:"none" placeholder:"FILE" help:"Another log file to read and follow; may be repeated. A .gz file is read once."`
-	BatchSize      int      `variable:"DECNET_BATCH_SIZE" default:"5000" help:"Most events to commit at once; larger batches are faster, smaller ones hold the database for less long."`
-	BatchMaxWaitMS int      `name:"batch-max-wait-ms" variable:"DECNET_BATCH_MAX_WAIT_MS" default:"250" help:"Longest time in milliseconds that a read event waits for its batch to fill."`
+	IngestLogFile string   `variable:"DECNET_INGEST_LOG_FILE" placeholder:"FILE" help:"Log file to read and to keep following; it may appear later, be rotated or be cut."`
+	Ingest        []string `name:"ingest" sep:"none" placeholder:"PATH" help:"Another file to read and follow, a directory, a pattern such as '/data/*/log/*.json' (quoted), or - for standard input; may be repeated. PATH=FORMAT names the format. A .gz file is read once."`
+	NoFollow      bool     `help:"Read once what is there; else files are followed, and new ones noticed in directories and for patterns."`
+	lineOptions
+
+	Syslog               string `name:"syslog" variable:"DECNET_SYSLOG" placeholder:"ADDRESS" help:"Take syslog over TCP (RFC 5424 and 6587) on this address, such as :6514; off when not given."`
+	SyslogTLSCert        string `name:"syslog-tls-cert" variable:"DECNET_SYSLOG_TLS_CERT" placeholder:"FILE" help:"Certificate with which syslog is taken over TLS (RFC 5425), in PEM."`
+	SyslogTLSKey         string `name:"syslog-tls-key" variable:"DECNET_SYSLOG_TLS_KEY" placeholder:"FILE" help:"Key of that certificate, in PEM."`
+	SyslogMaxConnections int    `name:"syslog-max-connections" variable:"DECNET_SYSLOG_MAX_CONNECTIONS" default:"100" help:"Most syslog connections at once; further ones are closed."`
+
+	RetainDays int    `name:"retain-days" variable:"DECNET_RETAIN_DAYS" default:"0" help:"Remove events older than so many days; attackers, bounties and credentials stay. 0 keeps all."`
+	RetainSize string `name:"retain-size" variable:"DECNET_RETAIN_SIZE" placeholder:"SIZE" help:"Remove the oldest events while the database is larger, such as 20GB; no limit when not given."`
+
+	BatchSize      int `variable:"DECNET_BATCH_SIZE" default:"5000" help:"Most events to commit at once; larger batches are faster, smaller ones hold the database for less long."`
+	BatchMaxWaitMS int `name:"batch-max-wait-ms" variable:"DECNET_BATCH_MAX_WAIT_MS" default:"250" help:"Longest time in milliseconds that a read event waits for its batch to fill."`
 
 	Developer bool `variable:"DECNET_DEVELOPER" default:"false" help:"Developer mode: allows DELETE /config/reinit, which empties the database. Never where data matters."`
 	logOptions
@@ -87,6 +100,9 @@ const (
 	maxBatchSize    = 100_000
 	maxBatchWait    = time.Minute
 	maxSecretFile   = 64 << 10
+	maxRetainDays   = 36500
+	// Each connection takes some 100 KiB.
+	maxSyslogConnections = 1000
 )
 
 // faults are everything that is wrong with a command's options, so that a person
@@ -192,9 +208,29 @@ func (c *config) validate() error {
 	for _, path := range c.Ingest {
 		bad.check(path != "", "--ingest needs the name of a file.")
 	}
+	c.validateSyslog(&bad)
+	bad.check(c.RetainDays >= 0 && c.RetainDays <= maxRetainDays,
+		"--retain-days (DECNET_RETAIN_DAYS) must be from 0 to %d, not %d.", maxRetainDays, c.RetainDays)
+	_, err := parseSize(c.RetainSize)
+	bad.check(err == nil, "--retain-size (DECNET_RETAIN_SIZE) %v.", err)
+	c.lineOptions.validate(&bad)
 	c.storeOptions.validate(&bad)
 	c.logOptions.validate(&bad)
 	return bad.orNil()
+}
+
+func (c *config) validateSyslog(bad *faults) {
+	if c.Syslog != "" {
+		_, port, err := net.SplitHostPort(c.Syslog)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		bad.check(err == nil, "--syslog (DECNET_SYSLOG) %q is not an address with a port, such as :6514 or 127.0.0.1:6514.", c.Syslog)
+	}
+	bad.check((c.SyslogTLSCert == "") == (c.SyslogTLSKey == ""), "--syslog-tls-cert and --syslog-tls-key need each other.")
+	bad.check(c.SyslogTLSCert == "" || c.Syslog != "", "--syslog-tls-cert needs --syslog.")
+	bad.check(c.SyslogMaxConnections >= 1 && c.SyslogMaxConnections <= maxSyslogConnections,
+		"--syslog-max-connections (DECNET_SYSLOG_MAX_CONNECTIONS) must be from 1 to %d, not %d.", maxSyslogConnections, c.SyslogMaxConnections)
 }
 
 func (o *storeOptions) validate(bad *faults) {

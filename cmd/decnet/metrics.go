@@ -43,7 +43,7 @@ type ingestCollector struct {
 	now    func() time.Time
 	began  time.Time
 
-	lines, rejects, lagBytes, lagSeconds, batches, retries, caughtUp *prometheus.Desc
+	lines, rejects, ignored, lagBytes, lagSeconds, batches, retries, caughtUp *prometheus.Desc
 }
 
 func newIngestCollector(status func() ingest.Status, now func() time.Time) *ingestCollector {
@@ -53,6 +53,7 @@ func newIngestCollector(status func() ingest.Status, now func() time.Time) *inge
 		began:      now(),
 		lines:      desc("ingest_lines_total", "Lines committed, by what became of them: accepted ones are events.", "source", "result"),
 		rejects:    desc("ingest_rejects_total", "Lines that gave no event, by reason.", "source", "reason"),
+		ignored:    desc("ingest_ignored_total", "Lines that gave no event on purpose, by reason or rule; blank ones are left out.", "source", "reason"),
 		lagBytes:   desc("ingest_lag_bytes", "Bytes of a source that are not committed yet.", "source"),
 		lagSeconds: desc("ingest_lag_seconds", "Time since the last commit while a source has bytes that are not committed, else 0.", "source"),
 		batches:    desc("ingest_batches_total", "Batches committed."),
@@ -63,7 +64,7 @@ func newIngestCollector(status func() ingest.Status, now func() time.Time) *inge
 
 // Describe implements [prometheus.Collector].
 func (c *ingestCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.lines, c.rejects, c.lagBytes, c.lagSeconds, c.batches, c.retries, c.caughtUp} {
+	for _, d := range []*prometheus.Desc{c.lines, c.rejects, c.ignored, c.lagBytes, c.lagSeconds, c.batches, c.retries, c.caughtUp} {
 		ch <- d
 	}
 }
@@ -78,14 +79,16 @@ func (c *ingestCollector) Collect(ch chan<- prometheus.Metric) {
 	if since.IsZero() {
 		since = c.began
 	}
-	for _, source := range s.Sources {
-		// A label must be UTF-8, a file's name need not be.
-		path := strings.ToValidUTF8(source.Path, "\uFFFD")
+	for path, source := range byLabel(s.Sources) {
 		send(c.lines, prometheus.CounterValue, float64(source.Accepted), path, "accepted")
+		send(c.lines, prometheus.CounterValue, float64(source.Duplicate), path, "duplicate")
 		send(c.lines, prometheus.CounterValue, float64(source.Rejected), path, "rejected")
 		send(c.lines, prometheus.CounterValue, float64(source.Ignored), path, "ignored")
 		for reason, n := range source.RejectedBy {
 			send(c.rejects, prometheus.CounterValue, float64(n), path, reason)
+		}
+		for reason, n := range source.IgnoredBy {
+			send(c.ignored, prometheus.CounterValue, float64(n), path, reason)
 		}
 		seconds := 0.0
 		if source.Lag > 0 {
@@ -101,6 +104,33 @@ func (c *ingestCollector) Collect(ch chan<- prometheus.Metric) {
 		caught = 1
 	}
 	send(c.caughtUp, prometheus.GaugeValue, caught)
+}
+
+// byLabel adds up sources that have the same label, such as one file under two
+// names that are not UTF-8: a series must come once.
+func byLabel(sources []ingest.SourceStatus) map[string]*ingest.SourceStatus {
+	merged := map[string]*ingest.SourceStatus{}
+	for i := range sources {
+		s := &sources[i]
+		path := strings.ToValidUTF8(s.Path, "\uFFFD")
+		into := merged[path]
+		if into == nil {
+			merged[path] = s
+			continue
+		}
+		into.Lag += s.Lag
+		into.Accepted += s.Accepted
+		into.Duplicate += s.Duplicate
+		into.Rejected += s.Rejected
+		into.Ignored += s.Ignored
+		for reason, n := range s.RejectedBy {
+			into.RejectedBy[reason] += n
+		}
+		for reason, n := range s.IgnoredBy {
+			into.IgnoredBy[reason] += n
+		}
+	}
+	return merged
 }
 
 // databaseCollector shows the size of the database and its two pools.

@@ -76,6 +76,14 @@ func (p process) dispatch(c *cli, command string) error {
 	}
 	return p.interruptible(func(ctx context.Context) error {
 		switch command {
+		case "import":
+			return p.importFiles(ctx, &c.Import)
+		case "explain":
+			return p.explain(ctx, &c.Explain)
+		case "backup":
+			return p.backup(ctx, &c.Backup)
+		case "check":
+			return p.check(ctx, &c.Check)
 		case "user add":
 			return p.userAdd(ctx, &c.User.Add)
 		case "user reset":
@@ -111,7 +119,7 @@ func (p process) interruptible(do func(context.Context) error) error {
 // stopTimeout. A second signal ends it at once, whatever still runs.
 func (p process) serve(c *config) error {
 	log := newLogger(c.logOptions, p.stderr)
-	a := newApp(c, appEnv{log: log, out: p.stdout, now: p.now, bcryptCost: p.bcryptCost})
+	a := newApp(c, appEnv{log: log, out: p.stdout, stdin: p.stdin, now: p.now, bcryptCost: p.bcryptCost})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)
