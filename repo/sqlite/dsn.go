@@ -95,6 +95,8 @@ func (d dsn) common(o Options) url.Values {
 type connector struct {
 	driver driver.Driver
 	dsn    string
+	// first is used once, instead of opening another; nil for none.
+	first chan driver.Conn
 }
 
 // Connect implements [driver.Connector].
@@ -102,8 +104,39 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return c.driver.Open(c.dsn)
+	select {
+	case conn := <-c.first:
+		return conn, nil
+	default:
+		return c.driver.Open(c.dsn)
+	}
 }
 
 // Driver implements [driver.Connector].
 func (c connector) Driver() driver.Driver { return c.driver }
+
+// connection is all that a connection of the driver can do.
+type connection interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+}
+
+// keeper is a connection that holds a database in memory alive, which dies with
+// its last one. The pool may use it and cannot end it: the driver would have it
+// discarded after a statement was interrupted.
+type keeper struct{ connection }
+
+// IsValid implements [driver.Validator].
+func (keeper) IsValid() bool { return true }
+
+// ResetSession implements [driver.SessionResetter].
+func (keeper) ResetSession(context.Context) error { return nil }
+
+// Close does nothing; see [Store.Close].
+func (keeper) Close() error { return nil }

@@ -29,18 +29,6 @@ type query struct {
 	args []any
 }
 
-// connection is all that the driver's connections can do.
-type connection interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-	driver.Pinger
-	driver.SessionResetter
-	driver.Validator
-}
-
 type recorded struct {
 	connection
 	r *recorder
@@ -291,4 +279,27 @@ func TestPragmas(t *testing.T) {
 	}
 	_, err = s.read.ExecContext(t.Context(), `SELECT "no_such_column" FROM logs`)
 	require.Error(t, err, "a misspelt column is not a string")
+}
+
+// TestTemplate_SurvivesInterruption ends a statement of the only connection to a
+// database in memory: nothing is lost.
+func TestTemplate_SurvivesInterruption(t *testing.T) {
+	t.Parallel()
+	tp, err := NewTemplate(t.Context(), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, tp.Close()) })
+	s, err := tp.Clone(t.Context(), Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	require.NoError(t, s.SetState(t.Context(), "k", "v"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	var n int
+	err = s.write.QueryRowContext(ctx, "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT count(*) FROM r").Scan(&n)
+	require.Error(t, err)
+	_, read := s.PoolStats()
+	require.Zero(t, read.OpenConnections)
+	v, err := s.State(t.Context(), "k")
+	require.NoError(t, err)
+	assert.Equal(t, "v", v)
 }

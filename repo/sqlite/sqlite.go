@@ -91,8 +91,7 @@ type Store struct {
 	// trusting the automatic checkpoints; walBase is where it begins.
 	walLimit atomic.Int64
 	walBase  int64
-	// keeper holds an in-memory database alive: it dies with its last connection.
-	keeper driver.Conn
+	keeper driver.Conn // of a database in memory
 
 	closeOnce sync.Once
 	closeErr  error
@@ -121,7 +120,7 @@ func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (
 		return nil, err
 	}
 	name.empty = empty
-	s := newStore(drv, o, name)
+	s := newStore(drv, o, name, nil)
 	s.path = o.Path
 	// The writer comes first: a database that is not in WAL mode yet could not be
 	// brought there beside a reader.
@@ -135,12 +134,21 @@ func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (
 	return s, nil
 }
 
-func newStore(drv driver.Driver, o Options, name dsn) *Store {
+// newStore makes the pools. The keeper becomes the connection that writes.
+func newStore(drv driver.Driver, o Options, name dsn, kept connection) *Store {
+	writer := connector{driver: drv, dsn: name.writer(o)}
+	if kept != nil {
+		writer.first = make(chan driver.Conn, 1)
+		writer.first <- keeper{kept}
+	}
 	s := &Store{
 		now:   o.Now,
 		log:   o.Log,
-		write: sql.OpenDB(connector{drv, name.writer(o)}),
-		read:  sql.OpenDB(connector{drv, name.reader(o)}),
+		write: sql.OpenDB(writer),
+		read:  sql.OpenDB(connector{driver: drv, dsn: name.reader(o)}),
+	}
+	if kept != nil {
+		s.keeper = kept
 	}
 	s.walBase = 4 * 4096 * int64(o.CheckpointPages)
 	s.walLimit.Store(s.walBase)

@@ -46,17 +46,19 @@ func NewTemplate(ctx context.Context, prepare func(ctx context.Context, s *Store
 	return t, nil
 }
 
-// openMemory opens a database in memory whose keeper may exist already.
-func openMemory(drv driver.Driver, o Options, name dsn, keeper driver.Conn) (*Store, error) {
-	if keeper == nil {
+// openMemory opens a database in memory whose first connection may exist already.
+func openMemory(drv driver.Driver, o Options, name dsn, first driver.Conn) (*Store, error) {
+	if first == nil {
 		var err error
-		if keeper, err = drv.Open(name.writer(o)); err != nil {
+		if first, err = drv.Open(name.writer(o)); err != nil {
 			return nil, err
 		}
 	}
-	s := newStore(drv, o, name)
-	s.keeper = keeper
-	return s, nil
+	kept, ok := first.(connection)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("the driver's %T lacks methods", first), first.Close())
+	}
+	return newStore(drv, o, name, kept), nil
 }
 
 // serialize returns the bytes of the database file.
@@ -93,15 +95,15 @@ func (t *Template) Clone(ctx context.Context, o Options) (*Store, error) {
 		return openFile(ctx, t.driver, o, false)
 	}
 	name := memoryURI()
-	keeper, err := t.backup(ctx, name.writer(o))
+	first, err := t.backup(ctx, name.writer(o))
 	if err != nil {
 		return nil, fmt.Errorf("clone: %w", err)
 	}
-	return openMemory(t.driver, o, name, keeper)
+	return openMemory(t.driver, o, name, first)
 }
 
 // backup copies the template and returns the connection to the copy.
-func (t *Template) backup(ctx context.Context, target string) (keeper driver.Conn, err error) {
+func (t *Template) backup(ctx context.Context, target string) (copied driver.Conn, err error) {
 	err = t.store.raw(ctx, func(c any) error {
 		src, ok := c.(interface {
 			NewBackup(target string) (*sqlite.Backup, error)
@@ -116,10 +118,10 @@ func (t *Template) backup(ctx context.Context, target string) (keeper driver.Con
 		if _, err := b.Step(-1); err != nil {
 			return errors.Join(err, b.Finish())
 		}
-		keeper, err = b.Commit()
+		copied, err = b.Commit()
 		return err
 	})
-	return keeper, err
+	return copied, err
 }
 
 // Close frees the template; its clones live on.
