@@ -68,7 +68,7 @@ func dionaeaService(protocol string) string {
 	name := strings.ToLower(protocol)
 	daemons := [...]string{
 		"smbd", "ftpd", "httpd", "mysqld", "mssqld", "mqttd", "mongod", "upnpd", "pptpd", "tftpd", "ntpd",
-		"memcached", "printerd", "mirrord",
+		"memcached", "printerd", "mirrord", //nolint:misspell // that is its name
 	}
 	switch {
 	case name == "":

@@ -94,19 +94,19 @@ func (s *streamReader) readAll(ctx context.Context, from io.Reader) error {
 		lines.feed(p.data)
 		for line, ok := lines.next(); ok; line, ok = lines.next() {
 			if err := s.take(ctx, &line); err != nil {
-				return nil //nolint:nilerr // Stopped.
+				return nil
 			}
 		}
 		if p.err == nil {
 			free <- p.data[:cap(p.data)]
 			if err := s.flush(ctx); err != nil {
-				return nil //nolint:nilerr // Stopped.
+				return nil
 			}
 			continue
 		}
 		if line, ok := lines.rest(); ok {
 			if err := s.take(ctx, &line); err != nil {
-				return nil //nolint:nilerr // Stopped.
+				return nil
 			}
 		}
 		_ = s.flush(ctx) // an error says that it was stopped
