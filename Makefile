@@ -28,7 +28,7 @@ endif
 COVERED := ./api,./repo/sqlite,./testutil
 COVER   := 85
 
-.PHONY: help run build test test-full-race fuzz vet lint vuln fmt fmt-check check bench cover layers smoke docs clean
+.PHONY: help run build test test-full-race fuzz vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench: ## Run the benchmarks; BENCH=regexp, COUNT=10 for benchstat.
 cover: ## Print the coverage of api, repo/sqlite and testutil; fail below 85 %.
 	$(GO) test -coverpkg=$(COVERED) -coverprofile=cover.out ./...
 	@awk -v least=$(COVER) -f tools/cover.awk cover.out
+
+isolation: ## Run the tests of isolation at several values of -parallel, ten times each.
+	@for n in 1 2 8 64; do echo "-parallel $$n"; $(GO) test -run 'Isolation|Canary' -count=10 -parallel $$n ./testutil || exit 1; done
 
 layers: ## Check which package imports which.
 	$(GO) test -count=1 -run '^TestLayers' .

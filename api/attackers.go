@@ -147,6 +147,7 @@ func texts(list []string) []text {
 type attackerBody struct {
 	UUID            string       `json:"uuid"`
 	IP              text         `json:"ip"`
+	Scope           string       `json:"address_scope"`
 	FirstSeen       wireTime     `json:"first_seen"`
 	LastSeen        wireTime     `json:"last_seen"`
 	EventCount      int64        `json:"event_count"`
@@ -166,7 +167,7 @@ type attackerBody struct {
 
 func newAttackerBody(a *repo.Attacker) attackerBody {
 	body := attackerBody{
-		UUID: a.UUID, IP: text(a.IP), FirstSeen: wireTime(a.FirstSeen), LastSeen: wireTime(a.LastSeen),
+		UUID: a.UUID, IP: text(a.IP), Scope: repo.AddressScope(a.IP), FirstSeen: wireTime(a.FirstSeen), LastSeen: wireTime(a.LastSeen),
 		EventCount: a.EventCount, ServiceCount: len(a.Services), DeckyCount: len(a.Deckies),
 		Services: texts(a.Services), Deckies: texts(a.Deckies), IsTraversal: a.IsTraversal(),
 		BountyCount: a.BountyCount, CredentialCount: a.CredentialCount,

@@ -239,6 +239,18 @@ func TestAttackers(t *testing.T) {
 	w.Viewer.Get("/api/v1/attackers/6f1a2b3c-0000-4000-8000-000000000000/commands").WantProblem(http.StatusNotFound, "Attacker not found")
 }
 
+func TestAttackers_AnAddressOfOnesOwnIsMarked(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t)
+	e := testutil.Event(0)
+	e.AttackerIP = "10.1.2.3"
+	w.Commit(e)
+	got := testutil.Decode[struct {
+		Scope string `json:"address_scope"`
+	}](w.Viewer.Get("/api/v1/attackers/" + repo.AttackerUUID("10.1.2.3")).OK())
+	assert.Equal(t, "private", got.Scope)
+}
+
 func TestCommands_InOrderAndPaged(t *testing.T) {
 	t.Parallel()
 	w := testutil.New(t)

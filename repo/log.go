@@ -56,6 +56,27 @@ func AttackerAddress(s string) string {
 	return a.Unmap().WithZone("").String()
 }
 
+// AddressScope says where an address in the form of [AttackerAddress] can come
+// from: private (RFC 1918, RFC 4193), loopback, link_local, unspecified,
+// multicast, or public for all else. An address that is not public is no
+// stranger's: it is a host of one's own, a proxy, or a decoy that sees no sender.
+func AddressScope(ip string) string {
+	a, err := netip.ParseAddr(ip)
+	switch {
+	case err != nil || a.IsUnspecified():
+		return "unspecified"
+	case a.IsLoopback():
+		return "loopback"
+	case a.IsPrivate():
+		return "private"
+	case a.IsLinkLocalUnicast():
+		return "link_local"
+	case a.IsMulticast():
+		return "multicast"
+	}
+	return "public"
+}
+
 // LogFilter chooses events. The zero value chooses all.
 type LogFilter struct {
 	// Search is nil for no condition.

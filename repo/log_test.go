@@ -101,3 +101,15 @@ func TestFilters_IsZero(t *testing.T) {
 	assert.False(t, one.IsTraversal())
 	assert.True(t, two.IsTraversal())
 }
+
+func TestAddressScope(t *testing.T) {
+	t.Parallel()
+	for ip, want := range map[string]string{
+		"203.0.113.7": "public", "8.8.8.8": "public", "2001:db8::1": "public",
+		"10.0.0.1": "private", "172.16.0.1": "private", "172.32.0.1": "public", "192.168.1.1": "private", "fd00::1": "private",
+		"127.0.0.1": "loopback", "::1": "loopback", "169.254.1.1": "link_local", "fe80::1": "link_local",
+		"0.0.0.0": "unspecified", "::": "unspecified", "": "unspecified", "224.0.0.1": "multicast", "ff02::1": "multicast",
+	} {
+		assert.Equal(t, want, repo.AddressScope(ip), ip)
+	}
+}

@@ -91,7 +91,7 @@ type Store struct {
 	// trusting the automatic checkpoints; walBase is where it begins.
 	walLimit atomic.Int64
 	walBase  int64
-	keeper driver.Conn // of a database in memory
+	keeper   driver.Conn // of a database in memory
 
 	closeOnce sync.Once
 	closeErr  error
