@@ -253,6 +253,7 @@ func TestStatus_TellsLagAndRejects(t *testing.T) {
 		require.NoError(t, err)
 		st := p.in.Status()
 		want := ingest.SourceStatus{
+			Kind: ingest.KindFile, Rate: 0.1, LastEvent: time.Date(2026, 4, 14, 9, 0, 0, 0, time.UTC),
 			Path: path, Follow: true, State: ingest.StateFollowing, Format: "decnet",
 			Offset: info.Size(), Size: info.Size(),
 			Counts:     ingest.Counts{Lines: 6, Accepted: 3, Rejected: 2, Ignored: 1},
