@@ -118,13 +118,14 @@ func (w *batchWriter) writeCredentials() error {
 }
 
 func (w *batchWriter) writeCredential(c *credentialInBatch) error {
-	st, err := w.stmt("SELECT id FROM credentials WHERE hash = ?") //nolint:sqlclosecheck // Closed with the transaction.
+	st, err := w.stmt("SELECT id, services FROM credentials WHERE hash = ?") //nolint:sqlclosecheck // Closed with the transaction.
 	if err != nil {
 		return err
 	}
 	hash := credentialHash(c.pair)
 	var id int64
-	err = st.QueryRowContext(w.quiet, hash).Scan(&id)
+	var packed []byte
+	err = st.QueryRowContext(w.quiet, hash).Scan(&id, &packed)
 	isNew := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !isNew {
 		return err
@@ -141,20 +142,47 @@ func (w *batchWriter) writeCredential(c *credentialInBatch) error {
 		}
 		fresh += n
 	}
-	for _, service := range c.services {
-		_, err := w.exec("INSERT INTO credential_services (credential, service) VALUES (?, ?) ON CONFLICT DO NOTHING", id, service)
-		if err != nil {
-			return err
-		}
+	if packed, err = w.addServices(id, packed, c.services); err != nil {
+		return err
 	}
 	if isNew {
-		_, err = w.exec(`INSERT INTO credentials (id, hash, username, password, attempts, attackers, first_seen, last_seen)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id, hash, c.username, c.password, c.attempts, fresh, c.first, c.last)
+		_, err = w.exec(`INSERT INTO credentials
+			(id, hash, username, password, attempts, attackers, first_seen, last_seen, services)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, hash, c.username, c.password, c.attempts, fresh, c.first, c.last, packed)
 		return err
 	}
 	_, err = w.exec(`UPDATE credentials SET attempts = attempts + ?, attackers = attackers + ?,
-		first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?`, c.attempts, fresh, c.first, c.last, id)
+		first_seen = min(first_seen, ?), last_seen = max(last_seen, ?), services = ? WHERE id = ?`,
+		c.attempts, fresh, c.first, c.last, packed, id)
 	return err
+}
+
+// maxServices bounds how many services a credential shows: names come from logs.
+// By any of the others it is still found.
+const maxServices = 256
+
+// addServices stores those of the services that are not in the list yet, and
+// returns the longer list.
+func (w *batchWriter) addServices(id int64, packed []byte, services []string) ([]byte, error) {
+	known := unpack(packed)
+	before := len(known)
+	for _, service := range services {
+		i, found := slices.BinarySearch(known, service)
+		if found {
+			continue
+		}
+		_, err := w.exec("INSERT INTO credential_services (service, credential) VALUES (?, ?) ON CONFLICT DO NOTHING", service, id)
+		if err != nil {
+			return nil, err
+		}
+		if len(known) < maxServices {
+			known = slices.Insert(known, i, service)
+		}
+	}
+	if len(known) == before {
+		return packed, nil
+	}
+	return pack(known...), nil
 }
 
 func credentialsWhere(f repo.CredentialFilter) conditions {
@@ -182,8 +210,7 @@ func credentialsOrder(sort repo.CredentialSort) string {
 // pageOfCredentials is the query of a page.
 func pageOfCredentials(q repo.CredentialQuery) (string, []any) {
 	c := credentialsWhere(q.CredentialFilter)
-	return `SELECT c.id, c.username, c.password, c.attempts, c.attackers, c.first_seen, c.last_seen,
-		(SELECT json_group_array(service) FROM credential_services WHERE credential = c.id)
+	return `SELECT c.id, c.username, c.password, c.attempts, c.attackers, c.first_seen, c.last_seen, c.services
 		FROM credentials AS c` + c.where() + credentialsOrder(q.Sort) + " LIMIT ? OFFSET ?", append(c.args, q.Limit, q.Offset)
 }
 
@@ -196,12 +223,9 @@ func (s *Store) Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo
 	}
 	list, err := collect(rows, func(scan func(...any) error) (c repo.Credential, err error) {
 		var first, last int64
-		var services string
+		var services []byte
 		err = scan(&c.ID, &c.Username, &c.Password, &c.Attempts, &c.Attackers, &first, &last, &services)
-		if err == nil {
-			err = json.Unmarshal([]byte(services), &c.Services)
-		}
-		slices.Sort(c.Services)
+		c.Services = unpack(services)
 		c.FirstSeen, c.LastSeen = fromNanos(first), fromNanos(last)
 		return c, err
 	})

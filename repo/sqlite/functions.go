@@ -3,7 +3,10 @@ package sqlite
 import (
 	"database/sql/driver"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
 	"modernc.org/sqlite"
 
@@ -31,6 +34,9 @@ func newDriver() (*sqlite.Driver, error) {
 		{"field_equals", 3, truth(fieldEquals)},
 		// credential_hash(username, password), for the migration
 		{"credential_hash", 2, hashCredential},
+		// packed_hex(list): pack of a list of hexadecimal strings with commas between
+		// them, for the migration
+		{"packed_hex", 1, packHex},
 	} {
 		err := d.RegisterFunction(f.name, &sqlite.FunctionImpl{
 			NArgs:         f.args,
@@ -102,6 +108,31 @@ func pack(texts ...string) []byte {
 		b = append(b, t...)
 	}
 	return b
+}
+
+// unpack returns the strings of pack, as far as it can read them.
+func unpack(b []byte) []string {
+	list := []string{}
+	for len(b) > 0 {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)-size) {
+			break
+		}
+		list = append(list, string(b[size:size+int(n)]))
+		b = b[size+int(n):]
+	}
+	return list
+}
+
+func packHex(args []driver.Value) driver.Value {
+	var list []string
+	for part := range strings.SplitSeq(text(args[0]), ",") {
+		if b, err := hex.DecodeString(part); err == nil {
+			list = append(list, string(b))
+		}
+	}
+	slices.Sort(list)
+	return pack(list...)
 }
 
 func fieldEquals(args []driver.Value) bool {

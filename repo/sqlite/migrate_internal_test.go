@@ -37,6 +37,9 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 		{"192.0.2.1", "ssh", `{"password":"123456","username":"root"}`},
 		{"192.0.2.2", "telnet", `{"password":"123456","username":"root"}`},
 		{"192.0.2.2", "telnet", `{"password":null,"username":7}`},
+		{"192.0.2.2", "\xff,\x00", `{"password":"123456","username":"root","x":1}`}, // the same attacker, spelt otherwise
+		{"Unknown", "ssh", `{"password":"123456","username":"root"}`},
+		{"192.0.2.2", "ssh", `not JSON`},
 	} {
 		_, err = db.ExecContext(ctx, `INSERT INTO bounties (id, time, decky, service, attacker_ip, type, payload, hash)
 			VALUES (?, ?, 'd', ?, ?, 'credential', ?, ?)`, i+1, at.Add(time.Duration(i)*time.Hour).UnixNano(), row.service, row.ip, row.payload, []byte{byte(i)})
@@ -49,7 +52,7 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 			updated_at, search, state) VALUES (?, ?, ?, 0, 0, 1, 1, 0, x'', x'')`, i+1, key[:], ip)
 		require.NoError(t, err)
 	}
-	_, err = db.ExecContext(ctx, "INSERT INTO counters VALUES ('bounties', 3), ('last_bounty_id', 3), ('attackers', 2), ('last_attacker_id', 2)")
+	_, err = db.ExecContext(ctx, "INSERT INTO counters VALUES ('bounties', 6), ('last_bounty_id', 6), ('attackers', 2), ('last_attacker_id', 2)")
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 
@@ -60,8 +63,8 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	assert.Equal(t, repo.Credential{
-		ID: got[0].ID, Username: "root", Password: "123456", Services: []string{"ssh", "telnet"},
-		Attempts: 2, Attackers: 2, FirstSeen: at, LastSeen: at.Add(time.Hour),
+		ID: got[0].ID, Username: "root", Password: "123456", Services: []string{"ssh", "telnet", "\xff,\x00"},
+		Attempts: 4, Attackers: 2, FirstSeen: at, LastSeen: at.Add(4 * time.Hour),
 	}, got[0])
 	assert.Equal(t, "7", got[1].Username)
 	assert.Empty(t, got[1].Password)
@@ -77,6 +80,6 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 	got, err = s.Credentials(ctx, repo.CredentialQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, got, 2)
-	assert.EqualValues(t, 3, got[0].Attempts)
+	assert.EqualValues(t, 5, got[0].Attempts)
 	assert.EqualValues(t, 3, got[0].Attackers)
 }

@@ -47,7 +47,10 @@ CREATE TABLE credentials (
     attempts   INTEGER NOT NULL,
     attackers  INTEGER NOT NULL,
     first_seen INTEGER NOT NULL,
-    last_seen  INTEGER NOT NULL
+    last_seen  INTEGER NOT NULL,
+    -- Length-prefixed strings; credential_services answers which credentials a
+    -- service has.
+    services   BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX credentials_hash ON credentials (hash);
 CREATE INDEX credentials_attempts ON credentials (attempts DESC, last_seen DESC, id DESC);
@@ -61,11 +64,10 @@ CREATE TABLE credential_attackers (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE credential_services (
-    credential INTEGER NOT NULL,
     service    TEXT NOT NULL,
-    PRIMARY KEY (credential, service)
+    credential INTEGER NOT NULL,
+    PRIMARY KEY (service, credential)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX credential_services_service ON credential_services (service, credential);
 
 CREATE INDEX rejects_reason ON rejects (reason);
 CREATE INDEX rejects_path ON rejects (path);
@@ -74,10 +76,11 @@ INSERT INTO counters (name, value) SELECT 'reject_bytes_kept', coalesce(sum(leng
 
 -- What an older database tells of credentials are its bounties, one for each
 -- attacker and pair: each counts as one attempt.
-INSERT INTO credentials (hash, username, password, attempts, attackers, first_seen, last_seen)
-SELECT credential_hash(username, password), username, password, count(*), count(*), min(time), max(time)
+INSERT INTO credentials (hash, username, password, attempts, attackers, first_seen, last_seen, services)
+SELECT credential_hash(username, password), username, password, count(*), 0, min(time), max(time),
+       packed_hex(group_concat(DISTINCT hex(service)))
 FROM (SELECT coalesce(CAST(json_extract(payload, '$.username') AS TEXT), '') AS username,
-             coalesce(CAST(json_extract(payload, '$.password') AS TEXT), '') AS password, time
+             coalesce(CAST(json_extract(payload, '$.password') AS TEXT), '') AS password, time, service
       FROM bounties WHERE type = 'credential' AND json_valid(payload))
 GROUP BY username, password;
 
@@ -89,8 +92,10 @@ JOIN credentials AS c ON c.hash = credential_hash(
     coalesce(CAST(json_extract(b.payload, '$.password') AS TEXT), ''))
 WHERE b.type = 'credential' AND json_valid(b.payload);
 
-INSERT OR IGNORE INTO credential_services (credential, service)
-SELECT c.id, b.service FROM bounties AS b
+UPDATE credentials SET attackers = (SELECT count(*) FROM credential_attackers WHERE credential = id);
+
+INSERT OR IGNORE INTO credential_services (service, credential)
+SELECT b.service, c.id FROM bounties AS b
 JOIN credentials AS c ON c.hash = credential_hash(
     coalesce(CAST(json_extract(b.payload, '$.username') AS TEXT), ''),
     coalesce(CAST(json_extract(b.payload, '$.password') AS TEXT), ''))
