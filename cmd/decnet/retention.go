@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"decnet/repo"
 )
 
 // How old events go: few at once, with pauses that are long against the removal,
@@ -35,8 +37,6 @@ type retention struct {
 	size int64
 	now  func() time.Time
 	log  *slog.Logger
-	// removed is called after events were removed.
-	removed func()
 }
 
 // run looks once a minute until ctx is done.
@@ -68,8 +68,8 @@ func (r *retention) once(ctx context.Context) (int64, error) {
 			return total, err
 		}
 	}
-	if r.size > 0 {
-		n, err := r.expire(ctx, time.Unix(math.MaxInt32, 0), func() (bool, error) { return r.store.SizeExceeds(ctx, r.size) })
+	if r.size > 0 && sleep(ctx, retainPause) {
+		n, err := r.expire(ctx, time.Unix(0, repo.MaxUnixNano), func() (bool, error) { return r.store.SizeExceeds(ctx, r.size) })
 		total += n
 		if err != nil {
 			return total, err
@@ -89,9 +89,7 @@ func (r *retention) expire(ctx context.Context, before time.Time, goOn func() (b
 		if err != nil {
 			return total, err
 		}
-		if total += n; n > 0 && r.removed != nil {
-			r.removed()
-		}
+		total += n
 		if !more || !sleep(ctx, retainPause) {
 			return total, nil
 		}
@@ -144,7 +142,7 @@ func parseSize(s string) (int64, error) {
 	if s == "" || s == "0" {
 		return 0, nil
 	}
-	digits := strings.TrimRight(s, "kKMGTiBb ")
+	digits := strings.TrimRight(s, "kKmMgGtTiIbB ")
 	unit := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(s[len(digits):])), "B"), "I")
 	n, err := strconv.ParseFloat(digits, 64)
 	power := strings.Index("KMGT", unit)
