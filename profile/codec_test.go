@@ -104,6 +104,8 @@ func FuzzUnmarshal(f *testing.F) {
 			s.Add(&e)
 			s.AddBounty(bountyOf(1))
 		}
+		s.Merge(typical(10))
+		s.Merge(s)
 		want := s.Attacker()
 		b, err := s.Marshal()
 		require.NoError(t, err)

@@ -32,6 +32,10 @@ func (r *recent[T]) add(t int64, v T, size, maxItems, maxBytes int) {
 	}
 	r.items = slices.Insert(r.items, i, dated[T]{at: t, size: size, value: v})
 	r.bytes += size
+	r.trim(maxItems, maxBytes)
+}
+
+func (r *recent[T]) trim(maxItems, maxBytes int) {
 	drop := 0
 	for len(r.items)-drop > maxItems || r.bytes > maxBytes {
 		r.bytes -= r.items[drop].size
