@@ -152,7 +152,7 @@ func parseSize(s string) (int64, error) {
 	if unit != "" {
 		n *= math.Pow(1024, float64(power+1))
 	}
-	if n < minRetainSize || n > 1<<60 {
+	if math.IsNaN(n) || n < minRetainSize || n > 1<<60 {
 		return 0, fmt.Errorf("%q is less than 1 MB or beyond all disks", s)
 	}
 	return int64(n), nil
