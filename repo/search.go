@@ -276,8 +276,16 @@ func (a And) String() string {
 // String implements [Expr].
 func (e Equals) String() string { return quoteWord(string(e.Column) + ":" + e.Value) }
 
-// String implements [Expr].
-func (f FieldEquals) String() string { return quoteWord(f.Key + ":" + f.Value) }
+// String implements [Expr]. A field that is named like a column, or that looks
+// like an IPv6 address together with its value, gets a sign into its key that
+// [ParseSearch] drops.
+func (f FieldEquals) String() string {
+	w := f.Key + ":" + f.Value
+	if parseWord(w) != Expr(f) {
+		w = f.Key + ".:" + f.Value
+	}
+	return quoteWord(w)
+}
 
 // String implements [Expr].
 func (c Contains) String() string { return quoteWord(c.Text) }

@@ -86,6 +86,25 @@ func TestExpr_String(t *testing.T) {
 	}
 }
 
+// TestFieldEquals_String prints fields whose plain form means something else:
+// they are named like a column, or are an address together with their value.
+func TestFieldEquals_String(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]repo.FieldEquals{
+		"de-cky:x":        {Key: "decky", Value: "x"},
+		"event.:x":        {Key: "event", Value: "x"},
+		"attacker.:x":     {Key: "attacker", Value: "x"},
+		"attacker_.ip:x":  {Key: "attacker_ip", Value: "x"},
+		"a.::b":           {Key: "a", Value: ":b"},
+		"[2001]:db8::1:1": {Key: "2001", Value: "db8::1:1"},
+	} {
+		e := repo.ParseSearch(in)
+		require.Equal(t, repo.Expr(want), e, "%q", in)
+		assert.Equal(t, e, repo.ParseSearch(e.String()), "%q printed as %q", in, e.String())
+	}
+	assert.Equal(t, "port:443", repo.FieldEquals{Key: "port", Value: "443"}.String())
+}
+
 func TestExpr_Match(t *testing.T) {
 	t.Parallel()
 	l := &repo.Log{
