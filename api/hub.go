@@ -224,13 +224,12 @@ func (h *hub) snapshots(ctx context.Context) {
 // one follows soon, and /health tells why.
 func (h *hub) snapshot(ctx context.Context, withHistogram bool) *message {
 	m := &message{}
-	_, lastID := h.subscribe()
 	if body, err := h.server.stats.load(ctx); err == nil {
-		m.stats = appendEvent(nil, "stats", lastID, body)
+		m.stats = appendEvent(nil, "stats", noID, body)
 	}
 	if withHistogram {
 		if body, err := h.server.histogram.load(ctx, repo.LogFilter{}, defaultInterval); err == nil {
-			m.histogram = appendEvent(nil, "histogram", lastID, body)
+			m.histogram = appendEvent(nil, "histogram", noID, body)
 		}
 	}
 	m.size = len(m.stats) + len(m.histogram)
@@ -284,11 +283,17 @@ func (m *message) event(f repo.LogFilter, after int64) []byte {
 	return appendEvent(nil, "logs", last, append(data, ']'))
 }
 
+// noID leaves the client's last id as it is. The counters that all streams share
+// have none: rows that were published while they were read stand before them, and
+// a lower id behind those would make a client that reconnects see rows twice.
+const noID = -1
+
 // appendEvent appends one Server-Sent Event (WHATWG HTML section 9.2). JSON
-// holds no raw line break, so data is one line.
+// holds no raw line break, so data is one line. An id of 0 is one too: whoever
+// came before the first row and lost the connection resumes from there.
 func appendEvent(b []byte, kind string, id int64, data []byte) []byte {
 	b = append(b, "event: message\n"...)
-	if id > 0 {
+	if id != noID {
 		b = append(b, "id: "...)
 		b = strconv.AppendInt(b, id, 10)
 		b = append(b, '\n')

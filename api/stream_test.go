@@ -120,6 +120,40 @@ func TestStream_ResumesWithoutGapOrDouble(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+// TestStream_ResumesFromBeforeTheFirstRow: also a client that has seen no row yet
+// has a place to go on from.
+func TestStream_ResumesFromBeforeTheFirstRow(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t)
+	s := w.Viewer.Open(nil)
+	s.Until("histogram")
+	assert.Equal(t, "0", s.LastID)
+	s.Close()
+	rows := w.Seed(3)
+	resumed := w.Viewer.Open(http.Header{"Last-Event-Id": {s.LastID}})
+	assert.Equal(t, []int64{rows[0].ID, rows[1].ID, rows[2].ID}, resumed.Until("logs").LogIDs())
+}
+
+// TestStream_TheLastIDNeverGoesBack: it would give rows twice.
+func TestStream_TheLastIDNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := testutil.New(t, testutil.WallClock())
+		s := w.Viewer.Open(nil)
+		s.Until("histogram")
+		w.Calls.Delay("Stats", 300*time.Millisecond) // rows come while the counters are read
+		w.Seed(1)
+		synctest.Wait()
+		time.Sleep(100 * time.Millisecond)
+		w.Seed(1)
+		s.Until("logs")
+		s.Until("logs")
+		assert.Equal(t, "2", s.LastID)
+		s.Until("stats")
+		assert.Equal(t, "2", s.LastID)
+	})
+}
+
 func TestStream_FiltersLikeTheList(t *testing.T) {
 	t.Parallel()
 	w := testutil.New(t)
