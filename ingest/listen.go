@@ -22,7 +22,8 @@ const (
 	DefaultMaxConnections = 100
 	DefaultSyslogIdle     = 15 * time.Minute
 	// acceptPause is how long a listener that fails is left alone.
-	acceptPause = 100 * time.Millisecond
+	acceptPause      = 100 * time.Millisecond
+	handshakeTimeout = 10 * time.Second
 )
 
 // SyslogOptions describe the receiver of syslog over TCP (RFC 5424 or 3164
@@ -107,6 +108,11 @@ func peerOf(conn net.Conn) string {
 // that TCP has.
 func (in *Ingester) serveSyslog(ctx context.Context, conn net.Conn) {
 	peer := peerOf(conn)
+	if err := shakeHands(ctx, conn); err != nil {
+		in.opt.Log.Warn("syslog: a connection was not made", slog.String("peer", peer), slog.Any("error", err))
+		_ = conn.Close()
+		return
+	}
 	id := in.status.connect(peer)
 	s := in.newStreamReader(id, repo.Reject{Source: "syslog " + peer, Path: peer})
 	s.parse = in.parseMessage
@@ -121,6 +127,20 @@ func (in *Ingester) serveSyslog(ctx context.Context, conn net.Conn) {
 		err = nil
 	}
 	in.status.disconnect(id, err)
+}
+
+// shakeHands completes a connection of TLS: one who never does would keep a
+// place from others for as long as a silent sender may.
+func shakeHands(ctx context.Context, conn net.Conn) error {
+	secured, ok := conn.(interface {
+		HandshakeContext(ctx context.Context) error
+	})
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	return secured.HandshakeContext(ctx)
 }
 
 // idleReader ends a read that brings nothing for too long.

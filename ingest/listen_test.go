@@ -276,6 +276,13 @@ func TestSyslog_OverTLS(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- in.Run(ctx) }()
 
+	var plain net.Dialer
+	stranger, err := plain.DialContext(t.Context(), "tcp", tcp.Addr().String())
+	require.NoError(t, err)
+	sendTo(t, stranger, decoyMessage(3)+"\n")
+	_, err = io.ReadAll(stranger)
+	require.NoError(t, err, "one who speaks no TLS is hung up on")
+
 	dialer := tls.Dialer{Config: &tls.Config{RootCAs: roots, ServerName: "decnet.example", MinVersion: tls.VersionTLS12}}
 	conn, err := dialer.DialContext(t.Context(), "tcp", tcp.Addr().String())
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func (s *heldSink) Receipt(ctx context.Context, sensor, key string) (repo.Receip
 	return s.memSink.Receipt(ctx, sensor, key)
 }
 
-// pushes are what a sensor sends.
+// pushOf is what a sensor sends.
 func pushOf(key string, lines ...string) repo.Push {
 	p := repo.Push{Sensor: "5e2f", Source: "edge-1", Key: key, BodyHash: []byte(strings.Join(lines, "\n"))}
 	for _, line := range lines {
@@ -74,6 +74,16 @@ func (p *process) push(t *testing.T, push repo.Push) repo.Receipt {
 	receipt, err := p.in.Push(t.Context(), push)
 	require.NoError(t, err)
 	return receipt
+}
+
+// pushLater pushes at the same time as others.
+func (p *process) pushLater(t *testing.T, answers chan<- repo.Receipt, push repo.Push) {
+	t.Helper()
+	go func() {
+		receipt, err := p.in.Push(t.Context(), push)
+		assert.NoError(t, err)
+		answers <- receipt
+	}()
 }
 
 func TestPush_TellsWhatBecameOfEachLine(t *testing.T) {
@@ -183,7 +193,7 @@ func TestPush_TheSameKeyAtTheSameTime(t *testing.T) {
 		p := accepting(t, sink, nil)
 		answers := make(chan repo.Receipt, 4)
 		for range 4 {
-			go func() { answers <- p.push(t, pushOf("k1", event(1), event(2))) }()
+			p.pushLater(t, answers, pushOf("k1", event(1), event(2)))
 		}
 		synctest.Wait()
 		_, err := p.in.Push(canceled(t), pushOf("k1", event(3)))
@@ -296,11 +306,11 @@ func TestPush_AKeyThatIsStoredAfterAllBlocksNobody(t *testing.T) {
 		first := p.push(t, pushOf("k1", event(1)))
 		sink.blind.Store(1)
 		answers := make(chan repo.Receipt, 3)
-		go func() { answers <- p.push(t, pushOf("", event(2))) }()
+		p.pushLater(t, answers, pushOf("", event(2)))
 		synctest.Wait()
-		go func() { answers <- p.push(t, pushOf("k1", event(1))) }()
+		p.pushLater(t, answers, pushOf("k1", event(1)))
 		synctest.Wait()
-		go func() { answers <- p.push(t, pushOf("k2", event(3), event(4))) }()
+		p.pushLater(t, answers, pushOf("k2", event(3), event(4)))
 		synctest.Wait()
 		close(sink.free)
 		var accepted []int64
@@ -371,7 +381,7 @@ func TestDiskTrouble_IsToldWaitedOutAndLosesNothing(t *testing.T) {
 				time.Sleep(time.Minute) //nolint:forbidigo // in a bubble
 				require.NoError(t, p.in.Health())
 				p.push(t, pushOf("", event(2000)))
-				assert.Equal(t, 1101, len(sink.events))
+				assert.Len(t, sink.events, 1101)
 				assert.Greater(t, p.in.Status().Retries, int64(300), "it was tried all the time")
 				p.finish(t)
 			})
