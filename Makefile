@@ -28,7 +28,7 @@ endif
 COVERED := ./api,./repo/sqlite,./testutil
 COVER   := 85
 
-.PHONY: help run build test test-full-race fuzz vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean
+.PHONY: help run build test test-full-race fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ endif
 
 fuzz: ## Run the contract and property tests behind the build tag fuzz, in their short form.
 	$(GO) test -tags fuzz -short -shuffle=on ./fuzz/...
+
+scorecard: ## Plant defects one by one and tell how the suite finds each; takes minutes (docs/scorecard.md).
+	SCORECARD=1 $(GO) test -tags fuzz -count=1 -timeout 1h -run '^TestScorecard$$' -v ./fuzz
 
 vet: ## Run go vet, without and with the build tag fuzz.
 	$(GO) vet ./...
