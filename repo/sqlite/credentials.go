@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"decnet/repo"
 )
@@ -70,11 +71,34 @@ func (t *tried) count(event int64, b *repo.Bounty) *credentialInBatch {
 // pairOf reads a payload. A value that is not a string is its JSON text, as in
 // the migration that made credentials of older bounties.
 func pairOf(payload string) pair {
+	if p, ok := plainPair(payload); ok {
+		return p
+	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal([]byte(payload), &fields) != nil {
 		return pair{}
 	}
 	return pair{plainText(fields["username"]), plainText(fields["password"])}
+}
+
+// plainPair reads the payload that nearly all credentials have: two strings and
+// no escapes. Decoding takes five times as long.
+func plainPair(payload string) (p pair, ok bool) {
+	if strings.IndexByte(payload, '\\') >= 0 {
+		return p, false
+	}
+	rest, ok := strings.CutPrefix(payload, `{"password":"`)
+	if !ok {
+		return p, false
+	}
+	if p.password, rest, ok = strings.Cut(rest, `"`); !ok {
+		return p, false
+	}
+	if rest, ok = strings.CutPrefix(rest, `,"username":"`); !ok {
+		return p, false
+	}
+	p.username, rest, ok = strings.Cut(rest, `"`)
+	return p, ok && rest == "}"
 }
 
 func plainText(raw json.RawMessage) string {
