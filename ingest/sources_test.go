@@ -116,9 +116,11 @@ func TestSources_ThatCantBeRead(t *testing.T) {
 	dir := t.TempDir()
 	good := filepath.Join(dir, "good.json")
 	write(t, good, text(0, 3))
+	device := filepath.Join(dir, "device.json")
+	require.NoError(t, os.Symlink(os.DevNull, device))
 	sink := newMemSink()
 	in, err := ingest.New(ingest.Options{Sink: sink, Sources: []ingest.Source{
-		{Path: filepath.Join(dir, "missing.json")}, {Path: dir}, {Path: good},
+		{Path: filepath.Join(dir, "missing.json")}, {Path: device}, {Path: good},
 	}})
 	require.NoError(t, err)
 	require.NoError(t, in.Run(t.Context()))
@@ -161,7 +163,7 @@ func TestFollow_RecoversFromAFault(t *testing.T) {
 	bubble(t, func(t *testing.T, dir string) {
 		t.Helper()
 		path := filepath.Join(dir, "log.json")
-		require.NoError(t, os.Mkdir(path, 0o700))
+		require.NoError(t, os.Symlink(os.DevNull, path))
 		p := start(t, newMemSink(), path)
 		<-p.in.CaughtUp() // others need not wait for it
 		require.ErrorContains(t, p.in.Health(), "not a regular file")
