@@ -18,8 +18,9 @@ import (
 // fingerprint, retransmits, tools of the headers, first transfer. It needs at
 // most 256 services and 16 OS guesses (of more, the first by name stay), and
 // that the latest commands and the latest fingerprints fit into their bytes.
-// The end of reconnaissance is exact when the two follow each other in time, or
-// when neither has more than 15 events after the first transfer.
+// The end of reconnaissance is exact when the two follow each other in time and
+// were each told in order, or when neither has more than 15 events after the
+// first transfer.
 //
 // Timing, and with it the class and the tools of the beat, is exact if in neither
 // an event came more than 64 places late, and
@@ -33,7 +34,7 @@ import (
 // highest are then not below those of the whole, and the mean at most about
 // twice; deviation, median and class may differ either way.
 //
-// Where it is exact it does not matter which two of several are merged first. A
+// Where each merge is exact it does not matter which of several come first. A
 // new state changes nothing. Gaps of more than five centuries together are
 // refused, as Add does.
 func (s *State) Merge(other *State) {
@@ -61,8 +62,13 @@ func (s *State) Merge(other *State) {
 
 // merged keeps the latest of both; at one time those of r come first.
 func (r *recent[T]) merged(other *recent[T], maxItems, maxBytes int) recent[T] {
-	m := recent[T]{items: slices.Concat(r.items, other.items), bytes: r.bytes + other.bytes}
-	slices.SortStableFunc(m.items, func(a, b dated[T]) int { return cmp.Compare(a.at, b.at) })
+	earlier := func(a, b dated[T]) int { // never equal: both stay
+		if a.at <= b.at {
+			return -1
+		}
+		return 1
+	}
+	m := recent[T]{items: united(r.items, other.items, earlier, nil), bytes: r.bytes + other.bytes}
 	m.trim(maxItems, maxBytes)
 	return m
 }

@@ -2,6 +2,7 @@ package profile_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -306,45 +307,80 @@ func TestMerge_ANewStateChangesNothing(t *testing.T) {
 func TestMerge_LeavesTheOtherAsItIs(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{3, 80, 700} {
-		a, b := typical(n), typical(n+1)
-		before := bytesOf(t, b)
-		a.Merge(b)
-		require.Equal(t, before, bytesOf(t, b))
-		after := bytesOf(t, a)
-		// They have no memory in common: events for one do not reach the other.
-		for i, s := range []*profile.State{a, b} {
+		for _, shift := range []time.Duration{0, 24 * time.Hour} {
+			events := mixedEvents(rand.New(rand.NewPCG(116, uint64(n))), n)
+			for i := range events {
+				events[i].Time = events[i].Time.Add(shift)
+			}
+			// The older ones come last: a late chain.
+			a, b := typical(n), told(append(events[n/2:], events[:n/2]...)...)
+			before := bytesOf(t, b)
+			a.Merge(b)
+			require.Equal(t, before, bytesOf(t, b))
+			// They have no memory in common: events for one do not reach the other.
 			for j := range 200 {
-				e := at(time.Duration(j)*time.Hour, fmt.Sprintf("service-%d", j))
+				e := at(shift+time.Duration(j)*time.Minute, fmt.Sprintf("service-%d", j))
 				e.Decky, e.Command = fmt.Sprintf("other-%d", j), "id"
 				e.Traits.OSGuess = fmt.Sprintf("os-%d", j)
-				s.Add(&e)
+				a.Add(&e)
 			}
-			if i == 0 {
-				require.Equal(t, before, bytesOf(t, b))
-				require.NotEqual(t, after, bytesOf(t, a))
-			}
+			require.Equal(t, before, bytesOf(t, b))
 		}
 	}
 }
 
-// TestMerge_OfAnOlderFileReadAfterwards: what each state saw of jumps back stays
-// dropped, and no gap is lost.
-func TestMerge_OfAnOlderFileReadAfterwards(t *testing.T) {
-	t.Parallel()
-	const n = 200
-	day := func(d int) []repo.Event {
-		var events []repo.Event
-		for i := range n {
-			events = append(events, at(time.Duration(d)*24*time.Hour+time.Duration(i)*time.Minute, "ssh"))
-		}
-		return events
+// every is a series of events on a day after start.
+func every(gap time.Duration, n, day int) []repo.Event {
+	var events []repo.Event
+	for i := range n {
+		events = append(events, at(time.Duration(day)*24*time.Hour+time.Duration(i)*gap, "ssh"))
 	}
-	a, b := fold(append(day(5), day(1)...)...), fold(append(day(6), day(2)...)...)
+	return events
+}
+
+// TestMerge_OfOlderFilesReadAfterwards: the jumps back that the states dropped
+// stay dropped, no gap inside a file is lost.
+func TestMerge_OfOlderFilesReadAfterwards(t *testing.T) {
+	t.Parallel()
+	const n, slow, quick, slower = 200, 60 * time.Second, 10 * time.Second, 90 * time.Second
+	a := fold(append(every(slow, n, 5), every(slower, n, 2)...)...)
+	b := fold(append(every(slow, n, 6), every(quick, n, 1)...)...)
 	for _, got := range []*profile.State{merged(a, b), merged(b, a)} {
+		// The newer of the older files goes on.
+		e := at(2*24*time.Hour+n*slower, "ssh")
+		got.Add(&e)
 		timing := stored(t, got).Attacker().Behavior.Timing
-		assert.Equal(t, int64(4*n), timing.EventCount)
-		assertClose(t, 60, timing.Mean, 1e-12, "mean")
-		assertClose(t, 60, timing.Max, 0, "max")
+		assert.Equal(t, int64(4*n+1), timing.EventCount)
+		sum := (n-1)*(2*slow+quick) + n*slower
+		assertClose(t, sum.Seconds()/(4*(n-1)+1), timing.Mean, 1e-12, "mean")
+		assertClose(t, slower.Seconds(), timing.Max, 0, "max")
+	}
+}
+
+// TestMerge_WithAFewLateEvents: what came late is not where the chain begins.
+func TestMerge_WithAFewLateEvents(t *testing.T) {
+	t.Parallel()
+	late := fold(append(every(time.Minute, profile.MaxChain, 5), every(time.Minute, 2, 1)...)...)
+	other := fold(every(time.Minute, 200, 1)...)
+	for _, got := range []*profile.State{merged(late, other), merged(other, late)} {
+		assertClose(t, 60, got.Attacker().Behavior.Timing.Max, 0, "max")
+	}
+}
+
+// TestMerge_AGapThatSpansTheOther is counted as it was seen, beside those that
+// the other has inside it.
+func TestMerge_AGapThatSpansTheOther(t *testing.T) {
+	t.Parallel()
+	a := fold(append(every(time.Second, 100, 0), at(1300*time.Second, "ssh"))...)
+	var inside []repo.Event
+	for i := range 100 {
+		inside = append(inside, at(time.Duration(1099+i)*time.Second, "ssh"))
+	}
+	b := fold(inside...)
+	for _, got := range []*profile.State{merged(a, b), merged(b, a)} {
+		timing := got.Attacker().Behavior.Timing
+		assertClose(t, 1300-99, timing.Max, 0, "max")
+		assertClose(t, (1300.0+1300-1099)/200, timing.Mean, 1e-12, "mean")
 	}
 }
 
@@ -373,7 +409,7 @@ func TestMerge_StaysInBounds(t *testing.T) {
 	shown := got.Attacker()
 	assert.Len(t, shown.Services, profile.MaxServices)
 	assert.Len(t, shown.Deckies, profile.MaxDeckies)
-	assert.Positive(t, shown.Behavior.RetransmitCount)
+	assert.Equal(t, int64(math.MaxInt64), shown.Behavior.RetransmitCount)
 	assert.LessOrEqual(t, len(bytesOf(t, got)), 300<<10)
 	other := merged(a, merged(b, c)).Attacker()
 	assert.Equal(t, shown.Services, other.Services)
@@ -413,4 +449,16 @@ func TestMerge_CenturiesOfGapsAreRefused(t *testing.T) {
 		assert.LessOrEqual(t, *a.Behavior.Timing.Min, *a.Behavior.Timing.Mean)
 	}
 	assert.Equal(t, int64(200<<5), s.Attacker().EventCount)
+}
+
+func BenchmarkMerge(b *testing.B) {
+	for _, n := range []int{5, 50, 1000, 20000} {
+		one, other := typical(n), typical(n+1)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				merged(one, other) // two merges
+			}
+		})
+	}
 }
