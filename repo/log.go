@@ -120,7 +120,8 @@ type Bucket struct {
 // Stats are the counters of the whole store. All are kept beside the rows, so
 // that reading them costs the same at any size.
 type Stats struct {
-	// Logs is the number of events.
+	// Logs is the number of events that are stored: one that expired is no longer
+	// counted, nor by the histogram.
 	Logs int64
 	// Attackers is the number of distinct attacker addresses.
 	Attackers int64
