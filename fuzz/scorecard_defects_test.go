@@ -35,9 +35,29 @@ const (
 // defects is the table of the scorecard.
 func defects() []defect {
 	return slices.Concat(
-		answerDefects(), errorDefects(), inputDefects(), methodDefects(), accessDefects(), secretDefects(),
-		listDefects(), filterDefects(), cacheDefects(), writeDefects(), foreignDefects(),
+		aimed(answerDefects(), "createUser", "getStats", "listLogs", "listBounties", "openStream"),
+		aimed(errorDefects(), "listLogs", "listBounties", "getAttacker", "createUser", "setUserRole"),
+		aimed(inputDefects(), "listLogs", "getHistogram", "setDeploymentLimit"),
+		aimed(methodDefects(), "getStats", "listLogs"),
+		aimed(accessDefects(), "listDeckies", "listSensors", "setDeploymentLimit", "getStats", "listLogs", "setUserRole"),
+		aimed(secretDefects(), "getConfig", "createUser"),
+		aimed(listDefects(), "listLogs", "listBounties", "listAttackers", "getHistogram"),
+		aimed(filterDefects(), "listLogs", "listBounties"),
+		aimed(cacheDefects(), "getStats", "getHistogram", "getConfig", "listBounties", "setDeploymentLimit", "deleteUser", "reinit"),
+		aimed(writeDefects(), "changePassword", "resetUserPassword", "createUser", "setUserRole", "deleteSensor"),
+		foreignDefects(),
 	)
+}
+
+// aimed attacks only the operations that a group is about, which saves most of
+// the time.
+func aimed(list []defect, ids ...string) []defect {
+	for i := range list {
+		if list[i].aim == nil {
+			list[i].aim = at(ids...)
+		}
+	}
+	return list
 }
 
 func get(path string) matcher { return on(http.MethodGet, path) }
@@ -85,11 +105,11 @@ func errorDefects() []defect {
 				a.status = http.StatusBadRequest
 			}
 		})},
-		{name: "404 for a thing that was just made", want: "ensure_resource_availability", wrap: edit(on(http.MethodPut, pathUsers+"/*"), func(a *answer) {
+		{name: "404 for a thing that was just made", wrap: edit(on(http.MethodPut, pathUsers+"/*"), func(a *answer) {
 			if a.ok() {
 				a.status = http.StatusNotFound
 			}
-		}), aim: only("ensure_resource_availability")},
+		})},
 		{name: "a text for not given is refused", wrap: edit(hasQuery(pathLogs, "limit", "undefined"), func(a *answer) { a.status = http.StatusUnprocessableEntity })},
 	}
 }
@@ -152,14 +172,14 @@ func methodDefects() []defect {
 func accessDefects() []defect {
 	return []defect{
 		{name: "no token needed on one route", want: "ignored_auth", quick: true, wrap: asAdmin(get(pathDeckies), http.StatusUnauthorized)},
-		{name: "role check missing on one route", modelFirst: true, wrap: asAdmin(get(pathSensors), http.StatusForbidden)},
-		{name: "role check missing on one write", modelFirst: true, wrap: asAdmin(on(http.MethodPut, pathLimit), http.StatusForbidden)},
-		{name: "who must change the password may read first", modelFirst: true, wrap: asAdmin(get(pathStats), http.StatusForbidden)},
+		{name: "role check missing on one route", want: "role_is_needed", wrap: asAdmin(get(pathSensors), http.StatusForbidden)},
+		{name: "role check missing on one write", want: "role_is_needed", wrap: asAdmin(on(http.MethodPut, pathLimit), http.StatusForbidden)},
+		{name: "who must change the password may read first", want: "password_change_is_needed", wrap: asAdmin(get(pathStats), http.StatusForbidden)},
 		{name: "token in the query taken on other routes", wrap: editRequest(get(pathLogs), func(r *http.Request) {
 			if token := r.URL.Query().Get("token"); token != "" && r.Header.Get("Authorization") == "" {
 				r.Header.Set("Authorization", "Bearer "+token)
 			}
-		}), aim: at("listLogs"), open: "no actor sends a good token in the query of a route other than the stream; package api tests it"},
+		}), want: "query_token_is_ignored"},
 		{name: "stale token after demotion or a new password", modelFirst: true, store: func(s api.Store) api.Store { return versionIgnored{s} }},
 	}
 }
@@ -255,7 +275,7 @@ func writeDefects() []defect {
 		{name: "new password is not stored", want: "password_is_changed", store: func(s api.Store) api.Store { return passwordLost{s} }},
 		{name: "reset password need not be changed", want: "write_is_visible", store: func(s api.Store) api.Store { return flagLost{s} }},
 		{name: "taken name is answered 200", modelFirst: true, store: func(s api.Store) api.Store { return conflictSwallowed{s} }},
-		{name: "last administrator loses the role", modelFirst: true, store: func(s api.Store) api.Store { return lastAdminSwallowed{s} }},
+		{name: "last administrator loses the role", modelFirst: true, store: func(s api.Store) api.Store { return lastAdminSwallowed{s} }, open: "the relation around users leaves the administrator out, and the model does not see the difference; package api tests it"},
 		{name: "token of a deleted sensor works", want: "write_is_visible", store: func(s api.Store) api.Store { return sensorStays{s} }},
 	}
 }
