@@ -40,7 +40,7 @@ func captured(t testing.TB) [][]byte {
 		}
 	}
 	for _, path := range examples {
-		text, err := os.ReadFile(path) //nolint:gosec // a file of the repository
+		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		add(text[:min(len(text), 64<<10)])
 	}
@@ -56,7 +56,7 @@ func shippedMappings(t testing.TB) [][]byte {
 	require.NotEmpty(t, paths)
 	texts := make([][]byte, len(paths))
 	for i, path := range paths {
-		texts[i], err = os.ReadFile(path) //nolint:gosec // a file of the repository
+		texts[i], err = os.ReadFile(path)
 		require.NoError(t, err)
 	}
 	return texts

@@ -27,7 +27,7 @@ type property[T any] struct {
 // generator is the property's as a generator of gopter.
 func (p property[T]) generator() gopter.Gen {
 	return func(params *gopter.GenParameters) *gopter.GenResult {
-		r := rand.New(rand.NewPCG(uint64(params.Rng.Int63()), 0)) //nolint:gosec // chance that can be had again
+		r := rand.New(rand.NewPCG(uint64(params.Rng.Int63()), 0))
 		return &gopter.GenResult{
 			Result: p.draw(r), ResultType: reflect.TypeFor[T](),
 			Shrinker: func(v any) gopter.Shrink {
