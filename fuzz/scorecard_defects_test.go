@@ -211,7 +211,7 @@ func listDefects() []defect {
 		{name: "histogram lacks a bucket", want: "histogram_sums_to_total", store: func(s api.Store) api.Store { return losesBucket{s} }},
 		{
 			name: "histogram one bucket late", store: func(s api.Store) api.Store { return shiftsBuckets{s} }, aim: at("getHistogram"),
-			open: "the relation compares sums and order; the tests of repo/sqlite compare each bar with a naive count",
+			open: "the relation compares sums and order; property_store_test.go compares each bar with a naive count",
 		},
 		{
 			name: "stream loses the first event of a batch", store: func(s api.Store) api.Store { return streamSkips{s} }, aim: at("openStream"),
@@ -232,7 +232,7 @@ func filterDefects() []defect {
 		}},
 		{
 			name: "filter by service ignored for attackers", store: func(s api.Store) api.Store { return serviceIgnored{s} }, aim: at("listAttackers"),
-			open: "a filter that takes nothing away is still a subset; only the search of events has a naive filter beside it here",
+			open: "a filter that takes nothing away is still a subset; property_store_test.go compares it with a naive filter",
 		},
 		{name: "a text for not given is searched for", want: "absent_is_default", wrap: editRequest(hasQuery(pathLogs, "search", "undefined"), func(r *http.Request) {
 			setQuery(r, func(q url.Values) { q.Set("search", "undefined ") })
@@ -275,7 +275,7 @@ func writeDefects() []defect {
 		{name: "new password is not stored", want: "password_is_changed", store: func(s api.Store) api.Store { return passwordLost{s} }},
 		{name: "reset password need not be changed", want: "write_is_visible", store: func(s api.Store) api.Store { return flagLost{s} }},
 		{name: "taken name is answered 200", modelFirst: true, store: func(s api.Store) api.Store { return conflictSwallowed{s} }},
-		{name: "last administrator loses the role", modelFirst: true, store: func(s api.Store) api.Store { return lastAdminSwallowed{s} }, open: "the relation around users leaves the administrator out, and the model does not see the difference; package api tests it"},
+		{name: "last administrator loses the role", modelFirst: true, store: func(s api.Store) api.Store { return lastAdminSwallowed{s} }, open: "nobody may change their own role, so that whoever asks remains; only two requests at once get there, and package api tests those"},
 		{name: "token of a deleted sensor works", want: "write_is_visible", store: func(s api.Store) api.Store { return sensorStays{s} }},
 	}
 }
