@@ -98,7 +98,7 @@ func (c *checker) foreignKeys() error {
 
 // counted are the counters that count rows, and how.
 func counted() map[string]string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // No secrets: names of counters.
 		counterLogs:            "SELECT count(*) FROM logs",
 		counterAttackers:       "SELECT count(*) FROM attackers",
 		counterBounties:        "SELECT count(*) FROM bounties",
@@ -112,7 +112,7 @@ func counted() map[string]string {
 // highest are the counters that give out ids, and the column that they must not
 // be below.
 func highest() map[string]string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // As above.
 		counterLogID:        "SELECT coalesce(max(id), 0) FROM logs",
 		counterAttackerID:   "SELECT coalesce(max(id), 0) FROM attackers",
 		counterBountyID:     "SELECT coalesce(max(id), 0) FROM bounties",

@@ -102,3 +102,38 @@ func TestExpire_LateEvents(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(51), n)
 }
+
+// TestKeys_AreForgotten: a week later nobody sends anything again.
+func TestKeys_AreForgotten(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	s := clone(t, template(t), sqlite.Options{Now: func() time.Time { return now }})
+	send := func(batch string) int64 {
+		b := someEvents(1)
+		b.Events[0].Key = []byte("sixteen bytes...")
+		b.Receipts = []*repo.Receipt{{Sensor: "s", Key: batch, Last: 1}}
+		require.NoError(t, s.Commit(ctx, b))
+		return b.Receipts[0].Accepted
+	}
+	require.Equal(t, int64(1), send("one"))
+	now = now.Add(repo.ReceiptLifetime)
+	require.Zero(t, send("two"))
+	_, err := s.Receipt(ctx, "s", "one")
+	require.NoError(t, err)
+
+	now = now.Add(1)
+	require.Zero(t, send("three"), "forgotten after this commit")
+	_, err = s.Receipt(ctx, "s", "one")
+	require.ErrorIs(t, err, repo.ErrNotFound)
+	_, err = s.Receipt(ctx, "s", "two")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), send("four"))
+
+	// Also when nothing is sent any more.
+	now = now.Add(repo.ReceiptLifetime + 1)
+	_, _, err = s.Expire(ctx, time.Unix(0, 0), 10)
+	require.NoError(t, err)
+	_, err = s.Receipt(ctx, "s", "four")
+	require.ErrorIs(t, err, repo.ErrNotFound)
+}
