@@ -62,10 +62,11 @@ func on(method, path string) matcher {
 
 func anyRequest(r *http.Request) bool { return !strings.HasSuffix(r.URL.Path, "/stream") }
 
-// hasQuery chooses requests whose parameter contains a text.
+// hasQuery chooses requests whose parameter, given once, contains a text.
 func hasQuery(path, name, text string) matcher {
 	return func(r *http.Request) bool {
-		return on(http.MethodGet, path)(r) && strings.Contains(r.URL.Query().Get(name), text)
+		q, err := url.ParseQuery(r.URL.RawQuery)
+		return err == nil && (on(http.MethodGet, path)(r) || on(http.MethodHead, path)(r)) && len(q[name]) == 1 && strings.Contains(q.Get(name), text)
 	}
 }
 

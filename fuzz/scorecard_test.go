@@ -172,6 +172,15 @@ func at(ids ...string) func(t testing.TB, c *engine.Config) {
 	return func(_ testing.TB, c *engine.Config) { c.Plan = operations(ids...) }
 }
 
+// often aims the run at one operation with as many random cases as a longer run
+// has, for what depends on a rare text.
+func often(id string) func(t testing.TB, c *engine.Config) {
+	return func(_ testing.TB, c *engine.Config) {
+		c.Plan = operations(id)
+		c.Examples *= 10
+	}
+}
+
 // operations keeps those of the ids.
 func operations(ids ...string) func(op *engine.Operation) engine.Plan {
 	return func(op *engine.Operation) engine.Plan {
