@@ -117,6 +117,19 @@ func TestTokens_EveryChangedCharacterIsNoticed(t *testing.T) {
 	}
 }
 
+func TestTokens_HaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	tokens := newTokens(t, newClock())
+	token, err := tokens.Issue("6f1a", 0)
+	require.NoError(t, err)
+	for i := range len(token) + 1 {
+		for _, end := range []string{"\n", "\r", " ", "="} {
+			_, err := tokens.Verify(token[:i] + end + token[i:])
+			require.ErrorIs(t, err, auth.ErrToken, "%q at %d", end, i)
+		}
+	}
+}
+
 func TestTokens_ForeignOnesAreRefused(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -101,6 +102,11 @@ func (t *Tokens) Verify(token string) (Claims, error) {
 	}
 	if len(token) > maxTokenBytes {
 		return Claims{}, fmt.Errorf("%w: it is too long", ErrToken)
+	}
+	// encoding/base64 skips line ends even when it is strict: a token would have
+	// many spellings, each with a place in the memory.
+	if strings.ContainsAny(token, "\r\n") {
+		return Claims{}, fmt.Errorf("%w: it has a line end", ErrToken)
 	}
 	var w wireClaims
 	if _, err := t.parser.ParseWithClaims(token, &w, func(*jwt.Token) (any, error) { return t.secret, nil }); err != nil {

@@ -95,8 +95,7 @@ func FuzzTokens(f *testing.F) {
 		require.Len(t, parts, 3)
 		sum := hmac.New(sha256.New, fuzzSecret())
 		sum.Write([]byte(parts[0] + "." + parts[1]))
-		// Line ends within the signature are skipped by encoding/base64, strict or not.
-		require.Equal(t, base64.RawURLEncoding.EncodeToString(sum.Sum(nil)), strings.NewReplacer("\r", "", "\n", "").Replace(parts[2]))
+		require.Equal(t, base64.RawURLEncoding.EncodeToString(sum.Sum(nil)), parts[2])
 		require.True(t, at.Now().Before(got.Expires))
 		require.NotEmpty(t, got.UserUUID)
 		again, err := tokens.Verify(text)
