@@ -1,0 +1,209 @@
+package fleet_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/fleet"
+)
+
+// loaded is what the loader of the old tools answers.
+type loaded struct {
+	OK *struct {
+		Subnet    *string `json:"subnet"`
+		Gateway   *string `json:"gateway"`
+		Interface *string `json:"interface"`
+		Deckies   []struct {
+			Name           string                       `json:"name"`
+			IP             *string                      `json:"ip"`
+			Services       []string                     `json:"services"`
+			Archetype      *string                      `json:"archetype"`
+			NmapOS         *string                      `json:"nmap_os"`
+			MutateInterval *int64                       `json:"mutate_interval"`
+			ServiceConfig  map[string]map[string]string `json:"service_config"`
+		} `json:"deckies"`
+		Custom []struct {
+			Name  string `json:"name"`
+			Image string `json:"image"`
+			Exec  string `json:"exec_cmd"`
+			Ports []int  `json:"ports"`
+		} `json:"custom_services"`
+	} `json:"ok"`
+	Error string `json:"error"`
+}
+
+// ini is the answer in our words.
+func (l *loaded) ini() fleet.INI {
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	i := fleet.INI{
+		Net: text(l.OK.Subnet), Gateway: text(l.OK.Gateway), Interface: text(l.OK.Interface), Deckies: []fleet.Wanted{},
+	}
+	for _, d := range l.OK.Deckies {
+		i.Deckies = append(i.Deckies, fleet.Wanted{
+			Name: d.Name, IP: text(d.IP), Services: d.Services, Archetype: text(d.Archetype), NmapOS: text(d.NmapOS),
+			MutateInterval: d.MutateInterval, ServiceConfig: d.ServiceConfig,
+		})
+	}
+	for _, c := range l.OK.Custom {
+		i.Custom = append(i.Custom, fleet.CustomService(c))
+	}
+	return i
+}
+
+// TestINI_IsReadAsTheOldToolsReadIt compares with what their loader answered.
+func TestINI_IsReadAsTheOldToolsReadIt(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/ini/expected.json")
+	require.NoError(t, err)
+	var expected map[string]struct{ Both, File, String *loaded }
+	require.NoError(t, json.Unmarshal(raw, &expected))
+	files, err := filepath.Glob("testdata/ini/*.ini")
+	require.NoError(t, err)
+	require.Len(t, files, 35)
+	require.Len(t, expected, len(files))
+	for _, path := range files {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			want := expected[filepath.Base(path)]
+			if want.Both != nil {
+				want.File, want.String = want.Both, want.Both
+			}
+			fromFile, err := fleet.ParseINIFile(content)
+			assertLoaded(t, want.File, fromFile, err)
+			fromText, err := fleet.ParseINIText(string(content))
+			assertLoaded(t, want.String, fromText, err)
+		})
+	}
+}
+
+func assertLoaded(t *testing.T, want *loaded, got fleet.INI, err error) {
+	t.Helper()
+	require.NotNil(t, want)
+	if want.OK == nil {
+		require.NotEmpty(t, want.Error)
+		require.Error(t, err, "the old tools say %s", want.Error)
+		return
+	}
+	require.NoError(t, err)
+	got.Ignored = nil // the old tools don't say it
+	assert.Equal(t, want.ini(), got)
+}
+
+// TestINI_SyntaxIsThatOfConfigparser compares with what Python reads from texts
+// that were made at random; see testdata/oracle.py.
+func TestINI_SyntaxIsThatOfConfigparser(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/configparser.json")
+	require.NoError(t, err)
+	type sections map[string]map[string]*string
+	var cases []struct {
+		Text           string
+		Strict, Merged sections
+	}
+	require.NoError(t, json.Unmarshal(raw, &cases))
+	require.Len(t, cases, 1500)
+	for _, c := range cases {
+		for strict, want := range map[bool]sections{true: c.Strict, false: c.Merged} {
+			got, ok := fleet.Sections(c.Text, strict)
+			require.Equal(t, want != nil, ok, "strict %t: %q", strict, c.Text)
+			if ok {
+				require.Equal(t, want, sections(got), "strict %t: %q", strict, c.Text)
+			}
+		}
+	}
+}
+
+func TestINI_SaysWhatIsIgnored(t *testing.T) {
+	t.Parallel()
+	got, err := fleet.ParseINIText(strings.Join([]string{
+		"[general]", "net=10.0.0.0/24", "log_target=x", "mutate_interval=5",
+		"[a]", "distro=arch", "nmap-os=bsd", "mutate-interval=7",
+		"[ghost.ssh]", "password=x",
+		"[custom-x]", "ports=80,-1,443/tcp", "cpu=1",
+	}, "\n"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"[general] log_target has no effect", "[general] mutate_interval has no effect", "[a] distro has no effect",
+		"[custom-x] ports: -1 is not a number", "[custom-x] ports: 443/tcp is not a number", "[custom-x] cpu has no effect",
+		"[ghost.ssh] belongs to no decky",
+	}, got.Ignored)
+	assert.Equal(t, "bsd", got.Deckies[0].NmapOS)
+	assert.EqualValues(t, 7, *got.Deckies[0].MutateInterval)
+}
+
+// TestINI_FaultsAreSentences: they reach an operator, who must find the place.
+func TestINI_FaultsAreSentences(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 126)
+	for text, want := range map[string]string{
+		"":                                    "it is empty",
+		"# only\n":                            "it has no section",
+		"k=v":                                 "line 1: a [section] must come first",
+		"\ufeff[a]":                           "line 1: the text begins with a byte order mark: save it without one",
+		"[a]\n\nflag":                         "line 3: neither = nor : is there",
+		"[a]\n=x":                             "line 2: there is no key",
+		"[a]\nservices=5%":                    "[a] services: a % is written %%",
+		"[a]\nip=%(x)s":                       "[a] ip: %(x)s is nowhere",
+		"[a]\nip=%(ip)s":                      "[a] ip: %( ) refers to itself, or too deep",
+		"[a b]":                               "[a b] is no name of a decky: it may have letters, digits, dots, - and _",
+		"[a\x1b]":                             `[a\x1b] is no name of a decky: it may have letters, digits, dots, - and _`,
+		"[a]\namount=x\x1b[2J":                `[a] amount is not a whole number from 1 to 100: x\x1b[2J`,
+		"[a]\namount=99999999999999999999999": "[a] amount is not a whole number from 1 to 100: 99999999999999999999999",
+		"[" + long + "]\namount=2":            "the name " + long[:64] + "… is longer than 128 characters",
+		"[a]\namount=2\n[a-01]":               "two deckies are named a-01",
+		"[a]\nip=\xff":                        "it is not UTF-8 text",
+		"[a]\nx=" + strings.Repeat("é", fleet.MaxINI): "it is longer than 524288 characters",
+	} {
+		_, err := fleet.ParseINIText(text)
+		assert.EqualError(t, err, want, "%.40q", text)
+	}
+	_, err := fleet.ParseINIFile([]byte("[a]\nk=1\nK=2"))
+	require.EqualError(t, err, "line 3: the key k of [a] is there twice")
+	_, err = fleet.ParseINIFile(make([]byte, fleet.MaxINIFile+1))
+	require.EqualError(t, err, "it is larger than 2097152 bytes")
+}
+
+// TestINI_SmallTextsDoNotGrow: each of these asks for more than memory holds.
+func TestINI_SmallTextsDoNotGrow(t *testing.T) {
+	t.Parallel()
+	laughs := "[DEFAULT]\na=" + strings.Repeat("x", 100) + "\n"
+	nothing := "[DEFAULT]\na=%%\n"
+	for k := 'b'; k <= 'i'; k++ {
+		refer := string(k) + "=" + strings.Repeat("%("+string(k-1)+")s", 100) + "\n"
+		laughs, nothing = laughs+refer, nothing+refer
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"references": {laughs + "[x.ssh]", "makes too much of the text"},
+		"empty ones": {nothing + "[x.ssh]", "makes too much of the text"},
+		"deckies":    {sections("[s%d]\namount=100\n", 101), "it asks for more than 10000 deckies"},
+		"settings": {
+			sections("[x%d]\namount=100\n", 100) + "[.ssh]\n[x0.ssh]\n" + sections("k%d=v\n", 2000),
+			"its services have more than 100000 settings",
+		},
+	} {
+		_, err := fleet.ParseINIText(c.text)
+		assert.ErrorContains(t, err, c.want, name)
+	}
+}
+
+func sections(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
