@@ -99,9 +99,9 @@ func New(t testing.TB, opts ...Option) *World {
 	require.NoError(t, err, "the template of all worlds")
 	w := &World{
 		t: t, template: shared, Clock: &Clock{t: epoch(), wall: set.wall},
-		Secret: []byte(auth.NewSecret()), goroutines: watchGoroutines(),
+		Secret: []byte(auth.NewSecret()), goroutines: worlds.watch(),
 	}
-	w.files = filesOf(t, w.goroutines.id)
+	w.files = filesOf(t, w.goroutines.id())
 	w.StatePath = w.files + "-state.json"
 	w.Fleet = fleet.NewStateFile(w.StatePath)
 	w.Store, err = shared.clone(t.Context(), w, set.disk)
@@ -193,6 +193,7 @@ func (w *World) close() {
 	if err := errors.Join(eventually(connections), eventually(w.goroutines.gone)); err != nil {
 		w.t.Errorf("leaked: %v", err)
 	}
+	w.goroutines.ended()
 }
 
 // stopTimeout is how long a world waits for what a test left open.
