@@ -1,5 +1,10 @@
-// Package fleet knows the decoys that should run. Today it reads the state file
-// that a deployment leaves behind. It imports no other package of ours.
+// Package fleet knows the decoys that should run, and sees to it that they do.
+//
+// It reads deployment files ([ParseINIFile]), plans a fleet from one ([NewPlan]),
+// and owns the fleet ([Manager]): a change is either run by the [Driver] and kept
+// in the state file, or nothing changed. The state file is shared with other
+// tools. What imitates the services is the driver's; this package imports no
+// other of ours.
 package fleet
 
 import "encoding/json"
