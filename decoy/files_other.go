@@ -1,0 +1,6 @@
+//go:build !unix
+
+package decoy
+
+// isOutOfFiles is unknown here.
+func isOutOfFiles(error) bool { return false }
