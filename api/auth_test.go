@@ -88,7 +88,7 @@ func TestAuth_Matrix(t *testing.T) {
 	w := testutil.New(t)
 	for name, b := range bearers(t, w) {
 		for _, route := range w.Server.Routes() {
-			path := strings.ReplaceAll(route.Path, "{uuid}", "00000000-0000-4000-8000-000000000000")
+			path := strings.NewReplacer("{uuid}", "00000000-0000-4000-8000-000000000000", "{name}", "decky-0").Replace(route.Path)
 			if route.Path == "/api/v1/stream" && b.want["viewer"] == 0 {
 				continue // would not end; TestStream_… opens it
 			}

@@ -108,6 +108,8 @@ func TestContract_UnknownPathsAndMethods(t *testing.T) {
 		"/api/v1/auth/login":              "POST",
 		"/api/v1/config/deployment-limit": "PUT",
 		"/api/v1/config/reinit":           "DELETE",
+		"/api/v1/deckies/web-01":          "DELETE",
+		"/api/v1/deckies/deploy":          "POST",
 	} {
 		for _, method := range []string{http.MethodPatch, http.MethodOptions, http.MethodTrace} {
 			r := w.Admin.Do(w.Admin.Request(method, path, nil))
@@ -199,7 +201,8 @@ func TestContract_EveryExampleOfARequestIsTaken(t *testing.T) {
 		raw, err := json.Marshal(media.Example)
 		require.NoError(t, err)
 		w := testutil.New(t)
-		path := strings.ReplaceAll(op.Path, "{uuid}", w.ViewerUser().UUID)
+		w.Deploy(testutil.Decky(0))
+		path := strings.NewReplacer("{uuid}", w.ViewerUser().UUID, "{name}", testutil.Decky(0).Name).Replace(op.Path)
 		r := w.Admin.Do(w.Admin.Request(op.Method, path, bytes.Clone(raw)))
 		// Only the passwords of the examples are not ours.
 		want := []int{200, 401}

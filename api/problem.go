@@ -41,6 +41,8 @@ var (
 	errNotFound        = problem{status: http.StatusNotFound, detail: "Not found"}
 	errMethod          = problem{status: http.StatusMethodNotAllowed, detail: "Method not allowed"}
 	errNoSensor        = problem{status: http.StatusNotFound, detail: "Sensor not found"}
+	errNoDecky         = problem{status: http.StatusNotFound, detail: "Decky not found"}
+	errFleetState      = problem{status: http.StatusServiceUnavailable, detail: "The state file of the fleet cannot be used", retryAfter: 5 * time.Second}
 	errSensorTaken     = problem{status: http.StatusConflict, detail: "Sensor name already exists"}
 	errKeyReused       = problem{status: http.StatusConflict, detail: "The Idempotency-Key was used for another batch"}
 	errPushType        = problem{status: http.StatusUnsupportedMediaType, detail: "Content type must be application/x-ndjson, application/json or text/plain, plain or with gzip"}
@@ -63,7 +65,7 @@ func Sentences() []string {
 	all := []problem{
 		errBadLogin, errBadOldPassword, errUnauthenticated, errBadToken, errForbidden, errMustChange,
 		errNotDeveloper, errDeleteSelf, errDemoteSelf, errNoAttacker, errNoUser, errNotFound, errMethod,
-		errNameTaken, errNoSensor, errSensorTaken, errKeyReused, errPushType, errTooManyEvents, errLastAdmin, errBodyTooLarge, errMediaType, errTooManyLogins, errOverloaded,
+		errNameTaken, errNoSensor, errNoDecky, errFleetState, errSensorTaken, errKeyReused, errPushType, errTooManyEvents, errLastAdmin, errBodyTooLarge, errMediaType, errTooManyLogins, errOverloaded,
 		errStopping, errTooManyStreams, errNotReady, errInternal,
 	}
 	details := make([]string, len(all))

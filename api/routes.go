@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,6 +71,8 @@ const maxBody = 64 << 10
 func (s *Server) routes() []route {
 	purged := []cacheName{cacheStats, cacheLogsTotal, cacheHistogram, cacheBountyPage, cacheAttackersTotal, cacheFiltered}
 	users := []cacheName{cacheUsers}
+	// The counters say how many are deployed.
+	fleet := []cacheName{cacheDeckies, cacheStats}
 	return []route{
 		{method: "POST", path: "/api/v1/auth/login", access: accessPublic, handler: s.login},
 		{method: "POST", path: "/api/v1/auth/change-password", access: accessAny, handler: s.changePassword, drops: users},
@@ -89,6 +92,11 @@ func (s *Server) routes() []route {
 		{method: "DELETE", path: "/api/v1/sensors/{uuid}", access: accessAdmin, handler: s.deleteSensor, drops: []cacheName{cacheSensors}},
 		{method: "GET", path: "/api/v1/ingest/rejects", access: accessViewer, handler: s.rejects},
 		{method: "GET", path: "/api/v1/deckies", access: accessViewer, handler: s.deckies.list},
+		{method: "GET", path: "/api/v1/fleet/status", access: accessViewer, handler: s.fleet.status},
+		{method: "POST", path: "/api/v1/deckies/deploy", access: accessAdmin, handler: s.fleet.deploy, drops: fleet, maxBody: deployBodyMax},
+		{method: "DELETE", path: "/api/v1/deckies/{name}", access: accessAdmin, handler: s.fleet.remove, drops: fleet},
+		{method: "POST", path: "/api/v1/deckies/{name}/mutate", access: accessAdmin, handler: s.fleet.mutate, drops: fleet},
+		{method: "PUT", path: "/api/v1/deckies/{name}/mutate-interval", access: accessAdmin, handler: s.fleet.setInterval, drops: fleet},
 		{method: "GET", path: "/api/v1/stream", access: accessViewer, handler: s.stream},
 		{method: "GET", path: "/api/v1/health", access: accessViewer, handler: s.health.get},
 		{method: "GET", path: "/api/v1/config", access: accessViewer, handler: s.config},
@@ -139,6 +147,7 @@ type mounted struct {
 }
 
 func (s *Server) mount() error {
+	s.overlapped = overlapped(s.routes())
 	for _, r := range s.routes() {
 		op, ok := s.Contract.Operation(r.method, r.path)
 		if !ok {
@@ -148,6 +157,32 @@ func (s *Server) mount() error {
 		s.mux.Handle(r.method+" "+r.path, m)
 	}
 	return nil
+}
+
+// overlapped returns the paths without parameters that a path with parameters
+// matches too, and the methods they have. To the contract such a path is no
+// instance of the other (DELETE /deckies/deploy is not DELETE /deckies/{name}),
+// which cannot be said to a ServeMux.
+func overlapped(routes []route) map[string][]string {
+	methods := map[string][]string{}
+	for _, r := range routes {
+		methods[r.path] = append(methods[r.path], r.method)
+	}
+	fixed := map[string][]string{}
+	for path, own := range methods {
+		for other := range methods {
+			if path != other && !strings.Contains(path, "{") && matchesTemplate(path, other) {
+				fixed[path] = own
+			}
+		}
+	}
+	return fixed
+}
+
+func matchesTemplate(path, template string) bool {
+	return slices.EqualFunc(strings.Split(path, "/"), strings.Split(template, "/"), func(segment, pattern string) bool {
+		return segment == pattern || strings.HasPrefix(pattern, "{")
+	})
 }
 
 // ServeHTTP implements [http.Handler]; w is always a *recorder.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,8 +20,10 @@ import (
 
 // Options are what a server is built from. Fields without a note are mandatory.
 type Options struct {
-	Store    Store
-	Fleet    Fleet
+	Store Store
+	Fleet Fleet
+	// Manager changes the fleet; nil answers that the service is not ready.
+	Manager  FleetManager
 	Contract *contract.Contract
 	// Secret signs the tokens; [auth.CheckSecret] must accept it.
 	Secret    []byte
@@ -89,6 +92,9 @@ type Server struct {
 	// page renders the docs once.
 	page func() ([]byte, error)
 
+	// overlapped are paths whose methods a ServeMux would mix with another's.
+	overlapped map[string][]string
+
 	resources
 	caches map[cacheName]resettable
 
@@ -106,6 +112,7 @@ type resources struct {
 	bounty    *bountyResource
 	attackers *attackersResource
 	deckies   *deckiesResource
+	fleet     *fleetResource
 	settings  *settingsResource
 }
 
@@ -139,6 +146,7 @@ func New(o Options) (*Server, error) {
 	s.bounty = newBounty(own, o.Store)
 	s.attackers = newAttackers(own, o.Store)
 	s.settings = newSettings(own, o.Store, o.Developer)
+	s.fleet = &fleetResource{manager: o.Manager, limit: s.settings.limit}
 	s.health = newHealth(own, o.Store, s.deckies, o.Components)
 	if s.hub, err = newHub(own, s); err != nil {
 		s.stop()
@@ -218,7 +226,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rec.route, rec.status = s.metrics.unmatched, http.StatusNoContent
 		return
 	}
-	s.mux.ServeHTTP(rec, r)
+	if own, ok := s.overlapped[r.URL.Path]; ok && !slices.Contains(own, r.Method) {
+		rec.caught = http.StatusMethodNotAllowed
+		rec.Header().Set("Allow", strings.Join(own, ", "))
+	} else {
+		s.mux.ServeHTTP(rec, r)
+	}
 	if rec.route == nil {
 		s.unmatched(rec)
 	}

@@ -118,6 +118,25 @@ type Fleet interface {
 	Deckies(ctx context.Context) ([]fleet.Decky, error)
 }
 
+// FleetManager changes the fleet, all of a change or nothing of it. Its errors are
+// *[fleet.PlanError], *[fleet.DeckyError], [fleet.ErrNoDecky] and [fleet.ErrState].
+type FleetManager interface {
+	// Deploy carries out a deployment, or only plans it.
+	Deploy(ctx context.Context, want fleet.Deployment) (fleet.Plan, error)
+	// Mutate gives a decky other services; false means that there are no others.
+	Mutate(ctx context.Context, name string) (fleet.Decky, bool, error)
+	// SetMutateInterval sets a decky's interval in minutes; nil means the fleet's.
+	SetMutateInterval(ctx context.Context, name string, minutes *int64) error
+	// Remove takes a decky away.
+	Remove(ctx context.Context, name string) error
+	// Runs reports whether this process runs the fleet, or only keeps its state.
+	Runs() bool
+	// Status tells of every listener, from memory.
+	Status() []fleet.Status
+	// Health returns an error where the fleet does not run as it is kept.
+	Health() (string, error)
+}
+
 // Ingest takes lines and tells where lines went.
 type Ingest interface {
 	// Push makes events of lines and returns once they are committed. It returns a

@@ -122,6 +122,9 @@ func (m *Manager) load(ctx context.Context) (State, error) {
 	return s, err
 }
 
+// Runs reports whether there is a driver that runs the fleet.
+func (m *Manager) Runs() bool { return m.o.Driver != nil }
+
 // Status tells of every listener; nil without a driver.
 func (m *Manager) Status() []Status {
 	if m.o.Driver == nil {

@@ -243,7 +243,7 @@ func (p *planner) settings(w *Wanted, services []string) map[string]map[string]j
 // described quotes a value of a file, and explains the most common mistake.
 func described(value string) string {
 	if strings.ContainsAny(value, "#;") {
-		return fmt.Sprintf("%q (a comment needs a line of its own)", printable(value))
+		return `"` + printable(value) + `" (a comment needs a line of its own)`
 	}
-	return fmt.Sprintf("%q", printable(value))
+	return `"` + printable(value) + `"`
 }

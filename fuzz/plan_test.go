@@ -130,6 +130,10 @@ func hints(op *engine.Operation) func(in, name, pointer string) []any {
 				return []any{engine.Ref("sensor")}
 			}
 			return []any{engine.Ref("user.viewer"), engine.Ref("user.spare"), engine.Ref("user.newcomer"), engine.Ref("user.admin")}
+		case "path name":
+			return []any{"decky-0", "decky-1", "decky-0", "ghost"}
+		case "body /ini_content":
+			return deployments()
 		case "header If-None-Match":
 			return []any{"*", `"a"`, `W/"a", "b"`, `""`}
 		case "header Last-Event-ID":
@@ -158,6 +162,15 @@ func hints(op *engine.Operation) func(in, name, pointer string) []any {
 			}
 		}
 		return nil
+	}
+}
+
+// deployments are INI texts that are carried out, and some that are refused.
+func deployments() []any {
+	return []any{
+		"[a]\narchetype=linux-server\n", "[a]\nservices=ssh,http\namount=3\n[a.ssh]\npassword=x\n", "[decky-0]\n",
+		"[general]\nnet=198.51.100.0/29\n[a]\nip=198.51.100.4\nservices=ssh", "[a]\namount=100", "[a]\nservices=gopher", "[general]\nnet=x\n[a]", "", "k=v",
+		"[a]\nip=192.0.2.1\nservices=ssh", "[DEFAULT]\nx=%(x)s\n[a]\n[a.ssh]",
 	}
 }
 
@@ -202,6 +215,22 @@ func extra(op *engine.Operation) []engine.Trial {
 		out = append(out, one(worldSeeded, engine.Case{Actor: actorAdmin, Body: body(map[string]any{"name": "web-01"})}))
 	case "deleteSensor":
 		out = append(out, one(worldSeeded, engine.Case{Actor: actorAdmin, Args: []engine.Arg{{In: "path", Name: "uuid", Value: "00000000-0000-4000-8000-00000000dead"}}}))
+	case "deployDeckies":
+		for _, text := range deployments() {
+			for _, dry := range []string{"true", "false"} {
+				out = append(out, one(worldSeeded, engine.Case{
+					Actor: actorAdmin, Body: body(map[string]any{"ini_content": text}), Args: []engine.Arg{{In: "query", Name: "dry_run", Value: dry}},
+				}))
+			}
+		}
+	case "removeDecky", "mutateDecky", "setMutateInterval":
+		for _, name := range []string{"decky-0", "ghost"} {
+			c := engine.Case{Actor: actorAdmin, Args: []engine.Arg{{In: "path", Name: "name", Value: name}}}
+			if op.ID == "setMutateInterval" {
+				c.Body = body(map[string]any{"mutate_interval": nil})
+			}
+			out = append(out, one(worldSeeded, c))
+		}
 	case "getAttacker", "listCommands":
 		out = append(out, one(worldSeeded, engine.Case{Actor: actorViewer, Args: []engine.Arg{{In: "path", Name: "uuid", Value: "00000000-0000-4000-8000-00000000dead"}}}))
 	}

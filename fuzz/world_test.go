@@ -219,8 +219,14 @@ func (f *factory) open1(ctx context.Context, kind string) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("passwords: %w", err)
 	}
+	// Half of the worlds have decoys of their own, so that both answers are met.
+	managed := fleet.Options{State: fleet.NewStateFile(w.path), Now: w.clock.Now, Seed: [32]byte(w.secret)}
+	if kind != worldEmpty {
+		managed.Driver = &testutil.Driver{}
+	}
+	manager := fleet.NewManager(managed)
 	o := api.Options{
-		Store: w.store, Fleet: fleet.NewStateFile(w.path), Contract: f.contract, Secret: w.secret,
+		Store: w.store, Fleet: manager, Manager: manager, Contract: f.contract, Secret: w.secret,
 		Passwords: passwords, Now: w.clock.Now, Developer: kind == worldDeveloper, Ingest: pipeline{},
 	}
 	if f.options != nil {

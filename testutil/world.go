@@ -32,6 +32,8 @@ type World struct {
 	// Fleet is the state file, whose path is StatePath. There is no file at first.
 	Fleet     *fleet.StateFile
 	StatePath string
+	// Manager changes the fleet. It runs none, unless the world has a [Driver].
+	Manager *fleet.Manager
 	// Clock is the time of the server, of its caches and of its tokens.
 	Clock *Clock
 	// Secret signs the tokens of this world and of no other.
@@ -58,6 +60,7 @@ type settings struct {
 	wall     bool
 	disk     bool
 	tcp      bool
+	driver   fleet.Driver
 	behavior func(*api.Options)
 	broken   func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -75,6 +78,9 @@ func OnDisk() Option { return func(s *settings) { s.disk = true } }
 
 // TCP serves on a loopback port instead of in memory.
 func TCP() Option { return func(s *settings) { s.tcp = true } }
+
+// Decoys lets a driver run the fleet.
+func Decoys(d fleet.Driver) Option { return func(s *settings) { s.driver = d } }
 
 // With changes the options of the server, for what has no option here.
 func With(change func(o *api.Options)) Option {
@@ -133,8 +139,9 @@ func (w *World) build(set settings) *api.Server {
 	w.t.Helper()
 	passwords, err := auth.NewPasswords(bcrypt.MinCost, w.Clock.Now)
 	require.NoError(w.t, err)
+	w.Manager = fleet.NewManager(fleet.Options{State: w.Fleet, Driver: set.driver, Now: w.Clock.Now, Seed: [32]byte(w.Secret)})
 	o := set.api
-	o.Store, o.Fleet, o.Contract = w.Calls, w.Fleet, w.template.contract
+	o.Store, o.Fleet, o.Manager, o.Contract = w.Calls, w.Manager, w.Manager, w.template.contract
 	o.Secret, o.Passwords, o.Now = w.Secret, passwords, w.Clock.Now
 	if set.behavior != nil {
 		set.behavior(&o)
