@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"decnet/fleet"
 	"decnet/repo"
 )
 
@@ -95,6 +96,20 @@ func (s *Server) config(c *call) (answer, error) {
 		body.DeveloperMode = s.Developer
 	}
 	return jsonAnswer(body)
+}
+
+// MutationInterval returns how often decoys mutate that have no interval of their
+// own, in minutes.
+func (s *Server) MutationInterval(ctx context.Context) (int64, error) {
+	text, err := s.settings.interval.get(ctx)
+	if err != nil {
+		return 0, err
+	}
+	minutes, err := fleet.ParseInterval(text)
+	if err != nil {
+		return 0, fmt.Errorf("stored %s: %w", keyInterval, err)
+	}
+	return minutes, nil
 }
 
 type limitBody struct {

@@ -34,9 +34,9 @@ type Options struct {
 	Network Network
 	// Services are those that the driver can run; nil means all.
 	Services []string
-	// Interval returns how often deckies mutate that have no interval of their own;
-	// nil or 0 means never.
-	Interval func(ctx context.Context) (time.Duration, error)
+	// Interval returns how often deckies mutate that have no interval of their own,
+	// in minutes; nil or 0 means never.
+	Interval func(ctx context.Context) (int64, error)
 	// Now is [time.Now] when nil, and Log nowhere.
 	Now func() time.Time
 	Log *slog.Logger
@@ -206,13 +206,28 @@ func (m *Manager) apply(ctx context.Context, deckies []Decky) error {
 	if m.o.Driver == nil {
 		return nil
 	}
-	if err := m.o.Driver.Apply(ctx, slices.Clone(deckies)); err != nil {
+	if err := m.o.Driver.Apply(ctx, m.runnable(deckies)); err != nil {
 		return fmt.Errorf("the decoys were not changed: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.running, m.fault, m.failures = deckies, nil, 0
 	return nil
+}
+
+// runnable leaves out the services that the driver does not have, which other
+// tools may have deployed, and deckies of which nothing remains.
+func (m *Manager) runnable(deckies []Decky) []Decky {
+	all := make([]Decky, 0, len(deckies))
+	for _, d := range deckies {
+		if m.o.Services != nil {
+			d.Services = slices.DeleteFunc(slices.Clone(d.Services), func(name string) bool { return !slices.Contains(m.o.Services, name) })
+		}
+		if len(d.Services) > 0 {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // sameDecoys reports whether two fleets run the same, whatever is noted about them.

@@ -247,7 +247,7 @@ func TestSchedule_EachDeckyMutatesOnItsInterval(t *testing.T) {
 		var usual atomic.Int64 // minutes
 		usual.Store(3)
 		m := manage(t, func(o *fleet.Options) {
-			o.Interval = func(context.Context) (time.Duration, error) { return time.Duration(usual.Load()) * time.Minute, nil }
+			o.Interval = func(context.Context) (int64, error) { return usual.Load(), nil }
 		})
 		m.run(t)
 		m.deploy(t, "[often]", "services=ssh", "mutate_interval=1", "[usual]", "services=ssh", "[one]", "archetype=voip-server")
@@ -371,6 +371,19 @@ func TestState_OfAnotherProcessIsTakenUp(t *testing.T) {
 		sleep(0)
 		assert.Empty(t, m.driver.Names())
 	})
+}
+
+// TestState_WhatTheDriverLacksIsLeftOut: another tool may run more than we can.
+func TestState_WhatTheDriverLacksIsLeftOut(t *testing.T) {
+	t.Parallel()
+	m := manage(t, func(o *fleet.Options) { o.Services = []string{"ssh", "http"} })
+	require.NoError(t, m.state.Write(t.Context(), fleet.State{Config: fleet.Config{Deckies: []fleet.Decky{
+		{Name: "a", Services: []string{"conpot", "ssh"}}, {Name: "b", Services: []string{"llmnr"}},
+	}}}))
+	require.NoError(t, m.Start(t.Context()))
+	assert.Equal(t, []string{"a"}, m.driver.Names())
+	assert.Equal(t, []string{"ssh"}, m.driver.Running()[0].Services)
+	assert.Equal(t, []string{"conpot", "ssh"}, m.decky(t, "a").Services, "the file stays as it is")
 }
 
 func TestLoginAttempt_IsKeptAndSurvives(t *testing.T) {

@@ -106,7 +106,7 @@ func (m *Manager) mutateDue(ctx context.Context) {
 	if idle {
 		return
 	}
-	var usual time.Duration
+	var usual int64
 	if m.o.Interval != nil {
 		var err error
 		if usual, err = m.o.Interval(ctx); err != nil {
@@ -139,7 +139,7 @@ func (m *Manager) mutateDue(ctx context.Context) {
 	}
 }
 
-func (m *Manager) anyDue(s State, usual time.Duration, now time.Time) bool {
+func (m *Manager) anyDue(s State, usual int64, now time.Time) bool {
 	for i := range s.Config.Deckies {
 		d := s.Config.Deckies[i]
 		if m.due(s, &d, usual, now) {
@@ -154,15 +154,15 @@ func (m *Manager) anyDue(s State, usual time.Duration, now time.Time) bool {
 // due reports whether a decky must mutate: its interval, else that of the state
 // file, else the usual one, has passed since it mutated or, if it never did, since
 // it was first seen.
-func (m *Manager) due(s State, d *Decky, usual time.Duration, now time.Time) bool {
-	interval := usual
-	for _, minutes := range []*int64{d.MutateInterval, s.Config.MutateInterval} {
-		if minutes != nil {
-			interval = minutesLong(*minutes)
+func (m *Manager) due(s State, d *Decky, usual int64, now time.Time) bool {
+	minutes := usual
+	for _, own := range []*int64{d.MutateInterval, s.Config.MutateInterval} {
+		if own != nil {
+			minutes = *own
 			break
 		}
 	}
-	if interval <= 0 {
+	if minutes <= 0 {
 		return false
 	}
 	m.mu.Lock()
@@ -171,7 +171,7 @@ func (m *Manager) due(s State, d *Decky, usual time.Duration, now time.Time) boo
 	if d.LastMutated > 0 {
 		last = time.UnixMicro(int64(d.LastMutated * 1e6))
 	}
-	return now.Sub(last) >= interval
+	return now.Sub(last) >= minutesLong(minutes)
 }
 
 // minutesLong never overflows.

@@ -65,6 +65,10 @@ type app struct {
 	ingester *ingest.Ingester
 	server   *api.Server
 	registry *prometheus.Registry
+	fleet    *fleet.Manager
+	// driver is nil without --decoys, and journal is then "".
+	driver  fleet.Driver
+	journal string
 }
 
 // part is something that runs or is held, and how to end it.
@@ -103,8 +107,8 @@ func (a *app) run(ctx context.Context) error {
 // start brings up all parts. After an error nothing is left running.
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		a.openData, a.listen, a.listenSyslog, a.openStore, a.addFirstAdmin, a.buildIngester, a.buildServer,
-		a.serveHTTP, a.startIngester, a.startRetention,
+		a.openData, a.listen, a.listenSyslog, a.openStore, a.addFirstAdmin, a.buildFleet, a.buildIngester, a.buildServer,
+		a.serveHTTP, a.startIngester, a.startFleet, a.startRetention,
 	} {
 		err := ctx.Err()
 		if err == nil {
@@ -267,7 +271,8 @@ func (a *app) buildServer(context.Context) error {
 	}
 	a.server, err = api.New(api.Options{
 		Store:        a.store,
-		Fleet:        fleet.NewStateFile(a.config.statePath()),
+		Fleet:        a.fleet,
+		Manager:      a.fleet,
 		Contract:     c,
 		Secret:       a.secret,
 		Passwords:    passwords,
@@ -289,13 +294,13 @@ func (a *app) buildServer(context.Context) error {
 
 // components are what /health shows beside what the API asks itself.
 func (a *app) components() []api.Component {
-	return []api.Component{{
+	return append(a.decoyComponents(), api.Component{
 		Name:     "ingestion_worker",
 		Critical: true,
 		Check: func(context.Context) (string, error) {
 			return ingestDetail(a.ingester.Status()), a.ingester.Health()
 		},
-	}}
+	})
 }
 
 // ingestDetail is the sentence of a healthy ingester.
@@ -358,6 +363,8 @@ func (a *app) startIngester(ctx context.Context) error {
 type publishingSink struct {
 	*sqlite.Store
 	publish func([]repo.Log)
+	// logins is told of the events too; nil means nobody.
+	logins func([]repo.Event)
 }
 
 // Commit implements [ingest.Sink].
@@ -372,5 +379,8 @@ func (s *publishingSink) Commit(ctx context.Context, b *repo.Batch) error {
 		}
 	}
 	s.publish(rows)
+	if s.logins != nil {
+		s.logins(b.Events)
+	}
 	return nil
 }

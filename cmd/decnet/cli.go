@@ -16,6 +16,7 @@ import (
 type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Read logs, store their events and answer the API."`
 	User    userCommands   `cmd:"" help:"Manage the accounts of the API, also while it serves."`
+	Fleet   fleetCommands  `cmd:"" help:"Look at the fleet of decoys."`
 	Import  importCommand  `cmd:"" help:"Read log files into the database, and tell what became of their lines. Can be interrupted and repeated."`
 	Explain explainCommand `cmd:"" help:"Tell what would become of one line: its events, or why there are none."`
 	Backup  backupCommand  `cmd:"" help:"Copy the database into a file, also while it is served."`
@@ -34,6 +35,10 @@ type userCommands struct {
 	Add   userAddCommand   `cmd:"" help:"Make an account. The password is asked for, or read from standard input when that is no terminal."`
 	Reset userResetCommand `cmd:"" help:"Give an account a new password, which also ends its tokens within two seconds."`
 	List  userListCommand  `cmd:"" help:"List the accounts."`
+}
+
+type fleetCommands struct {
+	Plan fleetPlanCommand `cmd:"" help:"Tell what deploying an INI file would lead to, and deploy nothing. Exit code 1 when it cannot be deployed."`
 }
 
 type passwordOptions struct {
@@ -116,6 +121,8 @@ func (c *cli) check(command string, getenv func(string) string) faults {
 		c.Backup.validate(&bad)
 	case "check":
 		c.Check.validate(&bad)
+	case "fleet plan":
+		bad.check(c.Fleet.Plan.DataDir != "", "--data-dir (DECNET_DATA_DIR) needs the name of a directory.")
 	case "user add":
 		bad.check(c.User.Add.Name != "" && len(c.User.Add.Name) <= maxUsername, "A name must have 1 to %d bytes.", maxUsername)
 		c.User.Add.validate(&bad)

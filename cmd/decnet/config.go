@@ -81,6 +81,8 @@ type config struct {
 	SyslogTLSKey         string `name:"syslog-tls-key" variable:"DECNET_SYSLOG_TLS_KEY" placeholder:"FILE" help:"Key of that certificate, in PEM."`
 	SyslogMaxConnections int    `name:"syslog-max-connections" variable:"DECNET_SYSLOG_MAX_CONNECTIONS" default:"100" help:"Most syslog connections at once; further ones are closed."`
 
+	decoyOptions
+
 	RetainDays int    `name:"retain-days" variable:"DECNET_RETAIN_DAYS" default:"0" help:"Remove events older than so many days; attackers, bounties and credentials stay. 0 keeps all."`
 	RetainSize string `name:"retain-size" variable:"DECNET_RETAIN_SIZE" placeholder:"SIZE" help:"Remove the oldest events while the database is larger, such as 20GB; no limit when not given."`
 
@@ -214,6 +216,7 @@ func (c *config) validate() error {
 	_, err := parseSize(c.RetainSize)
 	bad.check(err == nil, "--retain-size (DECNET_RETAIN_SIZE) %v.", err)
 	c.lineOptions.validate(&bad)
+	c.decoyOptions.validate(&bad)
 	c.storeOptions.validate(&bad)
 	c.logOptions.validate(&bad)
 	return bad.orNil()

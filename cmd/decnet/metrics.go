@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"decnet/fleet"
 	"decnet/ingest"
 	"decnet/repo/sqlite"
 )
@@ -174,4 +175,56 @@ func (c *databaseCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.waits, prometheus.CounterValue, float64(s.WaitCount), pool)
 		ch <- prometheus.MustNewConstMetric(c.waited, prometheus.CounterValue, s.WaitDuration.Seconds(), pool)
 	}
+}
+
+// decoyCollector shows what the decoys are doing.
+type decoyCollector struct {
+	status func() []fleet.Status
+	lost   func() int64
+
+	listeners, open, total, shed, restarts, lostEvents *prometheus.Desc
+}
+
+// registerDecoys adds what /metrics shows of decoys.
+func registerDecoys(r *prometheus.Registry, status func() []fleet.Status, lost func() int64) error {
+	return r.Register(&decoyCollector{
+		status: status, lost: lost,
+		listeners:  desc("decoy_listeners", "Ports that decoys listen on, by state.", "state"),
+		open:       desc("decoy_connections", "Open connections.", "decky", "service"),
+		total:      desc("decoy_connections_total", "Connections taken; for UDP datagrams.", "decky", "service"),
+		shed:       desc("decoy_shed_total", "Connections and datagrams refused because there were too many.", "decky", "service"),
+		restarts:   desc("decoy_restarts_total", "How often a listener was started again after it ended by itself.", "decky", "service"),
+		lostEvents: desc("decoy_events_lost_total", "Events that could not be written down, as when the disk is full."),
+	})
+}
+
+// Describe implements [prometheus.Collector].
+func (c *decoyCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.listeners, c.open, c.total, c.shed, c.restarts, c.lostEvents} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector]. The ports of a service are added up.
+func (c *decoyCollector) Collect(ch chan<- prometheus.Metric) {
+	type key struct{ decky, service string }
+	sums := map[key]fleet.Status{}
+	states := map[fleet.RunState]int{fleet.Running: 0, fleet.BackingOff: 0, fleet.Failed: 0}
+	for _, s := range c.status() {
+		states[s.State]++
+		k := key{strings.ToValidUTF8(s.Decky, "\uFFFD"), s.Service}
+		sum := sums[k]
+		sum.Open, sum.Total, sum.Shed, sum.Restarts = sum.Open+s.Open, sum.Total+s.Total, sum.Shed+s.Shed, sum.Restarts+s.Restarts
+		sums[k] = sum
+	}
+	for state, n := range states {
+		ch <- prometheus.MustNewConstMetric(c.listeners, prometheus.GaugeValue, float64(n), string(state))
+	}
+	for k, s := range sums {
+		ch <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(s.Open), k.decky, k.service)
+		ch <- prometheus.MustNewConstMetric(c.total, prometheus.CounterValue, float64(s.Total), k.decky, k.service)
+		ch <- prometheus.MustNewConstMetric(c.shed, prometheus.CounterValue, float64(s.Shed), k.decky, k.service)
+		ch <- prometheus.MustNewConstMetric(c.restarts, prometheus.CounterValue, float64(s.Restarts), k.decky, k.service)
+	}
+	ch <- prometheus.MustNewConstMetric(c.lostEvents, prometheus.CounterValue, float64(c.lost()))
 }

@@ -84,6 +84,8 @@ func (p process) dispatch(c *cli, command string) error {
 			return p.backup(ctx, &c.Backup)
 		case "check":
 			return p.check(ctx, &c.Check)
+		case "fleet plan":
+			return p.fleetPlan(ctx, &c.Fleet.Plan)
 		case "user add":
 			return p.userAdd(ctx, &c.User.Add)
 		case "user reset":

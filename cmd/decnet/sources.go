@@ -112,7 +112,7 @@ func missing(path string) bool {
 
 func (a *app) buildIngester(context.Context) error {
 	options := ingest.Options{
-		Sink:         &publishingSink{Store: a.store, publish: func(rows []repo.Log) { a.server.Publish(rows) }},
+		Sink:         &publishingSink{Store: a.store, publish: func(rows []repo.Log) { a.server.Publish(rows) }, logins: func(events []repo.Event) { noteLogins(a.fleet, events) }},
 		Stdin:        a.stdin,
 		AcceptPushes: true,
 		Syslog:       ingest.SyslogOptions{Listener: a.syslog, MaxConnections: a.config.SyslogMaxConnections},
@@ -128,6 +128,9 @@ func (a *app) buildIngester(context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if a.journal != "" {
+		options.Sources = append(options.Sources, a.journalSource())
 	}
 	a.ingester, err = ingest.New(options)
 	return err
