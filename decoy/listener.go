@@ -190,8 +190,8 @@ func (d *Driver) accepted(l *listener, c net.Conn) {
 	remote := remoteOf(c.RemoteAddr())
 	l.total.Add(1)
 	if why := d.gate.enter(b.machine.name, remote.Addr()); why != "" {
-		_ = c.Close()
 		d.refused(l, b, why)
+		_ = c.Close()
 		return
 	}
 	l.open.Add(1)
