@@ -4,11 +4,13 @@
 // touch them, and this service stores what happened and answers questions about
 // it over a JSON API. Log lines come in by package ingest, are committed with
 // all that can be counted from them by repo/sqlite, and go out by package api;
-// cmd/decnet wires the three together.
+// cmd/decnet wires them together. Package fleet knows which decoys should run and
+// decoy runs them.
 //
 // openapi.yaml is the single source of truth of the wire: package contract
 // checks every request against it, and the tests check every response. The
-// package holds nothing else and imports nothing of ours.
+// package also embeds the fleet that a new service begins with, and imports nothing
+// of ours.
 package decnet
 
 import _ "embed" // for the document

@@ -45,6 +45,13 @@ type fleetResource struct {
 	limit   *cache[int]
 }
 
+// FleetChanged drops what is remembered of the fleet, after a change that did not
+// come through the API, such as a mutation on schedule.
+func (s *Server) FleetChanged() {
+	s.deckies.Reset()
+	s.stats.Reset()
+}
+
 type deployBody struct {
 	INI string `json:"ini_content"`
 }

@@ -248,3 +248,15 @@ func TestFleet_ADeckyNamedDeployIsNoRoute(t *testing.T) {
 	w.Admin.Post("/api/v1/deckies/deploy/mutate", nil).OK()
 	assert.Equal(t, []string{"deploy"}, deckyNames(w))
 }
+
+// TestFleet_AMutationOnScheduleIsSeenAtOnce: it does not come through the API.
+func TestFleet_AMutationOnScheduleIsSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t, testutil.Decoys(&testutil.Driver{}))
+	w.Admin.Post(deployPath, ini("[a]", "archetype=database-server")).OK()
+	assert.Equal(t, []string{"a"}, deckyNames(w)) // the cache is warm
+	d, changed, err := w.Manager.Mutate(t.Context(), "a")
+	require.NoError(t, err)
+	require.True(t, changed)
+	assert.Equal(t, []fleet.Decky{d}, testutil.Decode[[]fleet.Decky](w.Viewer.Get("/api/v1/deckies").OK()))
+}

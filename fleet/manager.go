@@ -37,6 +37,9 @@ type Options struct {
 	// Interval returns how often deckies mutate that have no interval of their own,
 	// in minutes; nil or 0 means never.
 	Interval func(ctx context.Context) (int64, error)
+	// Changed is called after every change of what is kept or run; nil means nobody
+	// wants to know. It must not wait.
+	Changed func()
 	// Now is [time.Now] when nil, and Log nowhere.
 	Now func() time.Time
 	Log *slog.Logger
@@ -77,6 +80,9 @@ type Manager struct {
 func NewManager(o Options) *Manager {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -198,6 +204,7 @@ func (m *Manager) change(ctx context.Context, make func(State) (State, error)) e
 	m.unsaved = false
 	m.mu.Unlock()
 	_, _ = m.load(context.WithoutCancel(ctx)) // who is known now
+	m.o.Changed()
 	return nil
 }
 

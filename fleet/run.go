@@ -83,6 +83,7 @@ func (m *Manager) reconcile(ctx context.Context) error {
 	}
 	err = m.apply(ctx, s.Config.Deckies)
 	if err == nil {
+		m.o.Changed()
 		m.o.Log.InfoContext(ctx, "the fleet runs as it is kept", slog.Int("deckies", len(s.Config.Deckies)))
 		return nil
 	}

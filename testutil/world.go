@@ -139,7 +139,7 @@ func (w *World) build(set settings) *api.Server {
 	w.t.Helper()
 	passwords, err := auth.NewPasswords(bcrypt.MinCost, w.Clock.Now)
 	require.NoError(w.t, err)
-	w.Manager = fleet.NewManager(fleet.Options{State: w.Fleet, Driver: set.driver, Now: w.Clock.Now, Seed: [32]byte(w.Secret)})
+	w.Manager = fleet.NewManager(fleet.Options{State: w.Fleet, Driver: set.driver, Now: w.Clock.Now, Seed: [32]byte(w.Secret), Changed: func() { w.Server.FleetChanged() }})
 	o := set.api
 	o.Store, o.Fleet, o.Manager, o.Contract = w.Calls, w.Manager, w.Manager, w.template.contract
 	o.Secret, o.Passwords, o.Now = w.Secret, passwords, w.Clock.Now

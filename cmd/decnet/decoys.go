@@ -78,7 +78,7 @@ func (c *config) decoyDir() string { return filepath.Join(c.DataDir, "decoys") }
 // Nothing runs yet.
 func (a *app) buildFleet(ctx context.Context) error {
 	state := fleet.NewStateFile(a.config.statePath())
-	options := fleet.Options{State: state, Now: a.now, Log: a.log}
+	options := fleet.Options{State: state, Now: a.now, Log: a.log, Changed: func() { a.server.FleetChanged() }}
 	if a.config.Decoys.on {
 		driver, services, err := a.newDriver(ctx)
 		if err != nil {
