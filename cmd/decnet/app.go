@@ -20,6 +20,7 @@ import (
 	"decnet/api"
 	"decnet/auth"
 	"decnet/contract"
+	"decnet/decoy/trap"
 	"decnet/fleet"
 	"decnet/ingest"
 	"decnet/repo"
@@ -44,6 +45,8 @@ type appEnv struct {
 	stdin      io.Reader
 	now        func() time.Time
 	bcryptCost int
+	// makers make what decoys imitate; nil means all that there is.
+	makers map[string]trap.Maker
 }
 
 // app is the service as a value: start builds and starts its parts, stop undoes

@@ -101,7 +101,10 @@ func (a *app) newDriver(ctx context.Context) (fleet.Driver, []string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("--decoy-mapped: %w", err)
 	}
-	makers := decoy.Makers()
+	makers := a.makers
+	if makers == nil {
+		makers = decoy.Makers()
+	}
 	driver, err := decoy.New(decoy.Options{
 		Dir:        a.config.decoyDir(),
 		PortOffset: a.config.DecoyPortOffset,

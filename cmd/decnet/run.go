@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"decnet/decoy/trap"
 )
 
 // The exit codes, a promise to scripts and service managers.
@@ -30,6 +32,8 @@ type process struct {
 	now func() time.Time
 	// bcryptCost is [bcryptCost] when 0. Package auth refuses a low one outside tests.
 	bcryptCost int
+	// makers are those of package decoy when nil.
+	makers map[string]trap.Maker
 }
 
 // errInterrupted says that a second signal came while the program was stopping,
@@ -121,7 +125,7 @@ func (p process) interruptible(do func(context.Context) error) error {
 // stopTimeout. A second signal ends it at once, whatever still runs.
 func (p process) serve(c *config) error {
 	log := newLogger(c.logOptions, p.stderr)
-	a := newApp(c, appEnv{log: log, out: p.stdout, stdin: p.stdin, now: p.now, bcryptCost: p.bcryptCost})
+	a := newApp(c, appEnv{log: log, out: p.stdout, stdin: p.stdin, now: p.now, bcryptCost: p.bcryptCost, makers: p.makers})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)

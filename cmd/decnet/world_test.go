@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
+
+	"decnet/decoy/trap"
 )
 
 // patience bounds every wait of these tests; only a failing test takes so long.
@@ -75,6 +77,12 @@ func launch(t *testing.T, dir string, vars map[string]string, args ...string) *p
 // begin is launch for a program that may end before it answers.
 func begin(t *testing.T, dir string, vars map[string]string, args ...string) *program {
 	t.Helper()
+	return beginWith(t, nil, dir, vars, args...)
+}
+
+// beginWith is begin for a program whose decoys imitate what the test says.
+func beginWith(t *testing.T, makers map[string]trap.Maker, dir string, vars map[string]string, args ...string) *program {
+	t.Helper()
 	p := &program{signals: make(chan os.Signal, 2), exit: make(chan int, 1)}
 	lines, stdout := io.Pipe()
 	go func() {
@@ -86,6 +94,7 @@ func begin(t *testing.T, dir string, vars map[string]string, args ...string) *pr
 			stderr:     &p.stderr,
 			signals:    p.signals,
 			bcryptCost: bcrypt.MinCost,
+			makers:     makers,
 		})
 		_ = stdout.Close()
 		p.exit <- code
