@@ -166,7 +166,7 @@ func TestDocument_ObjectsAreClosed(t *testing.T) {
 	for name, ref := range doc.Components.Schemas {
 		walk(name, ref)
 	}
-	want := []string{"Attacker/behavior/tcp_fingerprint", "Attacker/fingerprints/-", "Behavior/tcp_fingerprint", "Bounty/payload", "Decky/service_config/*", "ExplainedEvent/bounties/-/payload", "ExplainedEvent/fields"}
+	want := []string{"Attacker/behavior/tcp_fingerprint", "Attacker/fingerprints/-", "Behavior/tcp_fingerprint", "Bounty/payload", "Decky/service_config/*", "Deployed/deckies/-/service_config/*", "ExplainedEvent/bounties/-/payload", "ExplainedEvent/fields"}
 	var got []string
 	for _, path := range slices.Sorted(maps.Keys(open)) {
 		if len(path) < 60 && !regexp.MustCompile(`^(AttackerPage|BountyPage|Fleet|Explanation)/`).MatchString(path) {
