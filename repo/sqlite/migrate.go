@@ -17,17 +17,24 @@ import (
 var migrations embed.FS
 
 // migrateSchema brings the schema to the newest version, each migration in a
-// transaction of its own. Two processes may do it at once: the one that loses
-// the race finds the work done when it looks again.
+// transaction of its own. Several processes may do it at once: one that loses a
+// race finds that migration done when it looks again, and may lose the next.
 func migrateSchema(ctx context.Context, db *sql.DB) error {
-	err := migrateOnce(ctx, db)
-	if err == nil || errors.Is(err, repo.ErrNewerSchema) || ctx.Err() != nil {
-		return err
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
 	}
-	if again := migrateOnce(ctx, db); again != nil {
-		return errors.Join(err, again)
+	var failures []error
+	for range len(files) + 1 {
+		err := migrateOnce(ctx, db)
+		if err == nil {
+			return nil
+		}
+		if failures = append(failures, err); errors.Is(err, repo.ErrNewerSchema) || ctx.Err() != nil {
+			break
+		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 func migrateOnce(ctx context.Context, db *sql.DB) error {

@@ -32,6 +32,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"decnet/repo"
 )
 
 // Options say how to open a store. Only Path is needed.
@@ -51,7 +55,8 @@ type Options struct {
 	// ingest faster and the log bigger.
 	CheckpointPages int
 	// CacheKiB is the page cache of the writer, in KiB, and bounds that of each
-	// reader to an eighth of it; 0 means 65536.
+	// reader to an eighth of it; 0 means 32768. It takes twice as much memory, since
+	// the allocator rounds a page and its header up to 8 KiB.
 	CacheKiB int
 	// BusyTimeout is how long to wait for another process's lock; 0 means 5 s.
 	BusyTimeout time.Duration
@@ -71,7 +76,7 @@ func (o Options) withDefaults() Options {
 		o.CheckpointPages = 16384
 	}
 	if o.CacheKiB <= 0 {
-		o.CacheKiB = 65536
+		o.CacheKiB = 32768
 	}
 	if o.BusyTimeout <= 0 {
 		o.BusyTimeout = 5 * time.Second
@@ -124,7 +129,7 @@ func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (
 	s.path = o.Path
 	// The writer comes first: a database that is not in WAL mode yet could not be
 	// brought there beside a reader.
-	err = s.write.PingContext(ctx)
+	err = s.connectWriter(ctx, o.BusyTimeout)
 	if err == nil && migrate {
 		err = migrateSchema(ctx, s.write)
 	}
@@ -132,6 +137,22 @@ func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (
 		return nil, fmt.Errorf("open %s: %w", o.Path, errors.Join(trouble(err), s.Close()))
 	}
 	return s, nil
+}
+
+// connectWriter makes the first connection. Of several that bring a new file into
+// WAL mode at once, SQLite refuses some without waiting, because each would wait
+// for the other: those try again for as long as a lock may take.
+func (s *Store) connectWriter(ctx context.Context, patience time.Duration) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = time.Millisecond, 100*time.Millisecond
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := s.write.PingContext(ctx)
+		if err != nil && !errors.Is(trouble(err), repo.ErrLocked) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(patience))
+	return err
 }
 
 // newStore makes the pools. The keeper becomes the connection that writes.

@@ -147,7 +147,7 @@ func TestOpen_AtOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.db")
 	var wg sync.WaitGroup
-	for range 4 {
+	for range 16 {
 		wg.Go(func() {
 			s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 			if assert.NoError(t, err) {
@@ -159,7 +159,7 @@ func TestOpen_AtOnce(t *testing.T) {
 	wg.Wait()
 	st, err := open(t, path).Stats(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, repo.Stats{Logs: 40, Attackers: 10, ActiveDeckies: 1}, st)
+	assert.Equal(t, repo.Stats{Logs: 160, Attackers: 10, ActiveDeckies: 1}, st)
 }
 
 // TestTwoStores write to one file in turn, as two processes would: each sees
