@@ -18,10 +18,10 @@ const (
 	readSize = 256 << 10
 	// chunkLines and chunkBytes bound what goes to the committer at once, and
 	// chunkQueue how much of it may wait: a second core parses ahead while the
-	// first one commits, but not without bound.
+	// first one commits: as much as the next batch needs, and not without bound.
 	chunkLines = 256
-	chunkBytes = 1 << 20
-	chunkQueue = 4
+	chunkBytes = 512 << 10
+	chunkQueue = 24
 )
 
 // reader reads one source.
