@@ -20,6 +20,7 @@ func (p *planner) network() {
 	current := p.Current.Config
 	config := current
 	config.Mode = first(current.Mode, defaultMode)
+	config.IPvlan = current.IPvlan || p.Network.IPvlan
 	switch {
 	case p.INI.Net != "":
 		config.Subnet = p.INI.Net

@@ -22,6 +22,14 @@ type Driver interface {
 	Close(ctx context.Context) error
 }
 
+// ConfigDriver is a driver that must know the network too, which a [Manager]
+// then calls instead of Apply.
+type ConfigDriver interface {
+	Driver
+	// ApplyConfig is Apply with all that is known of the fleet.
+	ApplyConfig(ctx context.Context, c Config) error
+}
+
 // RunState is what a listener of a decoy is doing.
 type RunState string
 

@@ -34,6 +34,8 @@ type Options struct {
 	Network Network
 	// Services are those that the driver can run; nil means all.
 	Services []string
+	// ComposePath names the compose file that the driver writes; "" means none.
+	ComposePath string
 	// Interval returns how often deckies mutate that have no interval of their own,
 	// in minutes; nil or 0 means never.
 	Interval func(ctx context.Context) (int64, error)
@@ -57,11 +59,11 @@ type Manager struct {
 	// mu guards what follows.
 	mu sync.Mutex
 	// running is what the driver was given last.
-	running []Decky
+	running Config
 	// fault is why the fleet does not run as it is kept. tried is what was kept then,
 	// failures counts the tries, and retry is when the next one is due.
 	fault    error
-	tried    []Decky
+	tried    Config
 	failures int
 	retry    time.Time
 	// logins are the newest attempts by decky, of deckies that exist. unsaved says
@@ -187,10 +189,13 @@ func (m *Manager) change(ctx context.Context, make func(State) (State, error)) e
 	if err := next.validate(); err != nil {
 		return &PlanError{Faults: []string{err.Error()}}
 	}
+	if m.o.ComposePath != "" {
+		next.ComposePath = m.o.ComposePath
+	}
 	m.mu.Lock()
 	before := m.running
 	m.mu.Unlock()
-	if err := m.apply(ctx, next.Config.Deckies); err != nil {
+	if err := m.apply(ctx, next.Config); err != nil {
 		return err
 	}
 	// Whoever asked may have gone, but the decoys run: the file must say so.
@@ -208,17 +213,25 @@ func (m *Manager) change(ctx context.Context, make func(State) (State, error)) e
 	return nil
 }
 
-// apply makes the driver run the deckies.
-func (m *Manager) apply(ctx context.Context, deckies []Decky) error {
-	if m.o.Driver == nil {
+// apply makes the driver run a fleet.
+func (m *Manager) apply(ctx context.Context, c Config) error {
+	var err error
+	able := c
+	able.Deckies = m.runnable(c.Deckies)
+	switch driver := m.o.Driver.(type) {
+	case nil:
 		return nil
+	case ConfigDriver:
+		err = driver.ApplyConfig(ctx, able)
+	default:
+		err = driver.Apply(ctx, able.Deckies)
 	}
-	if err := m.o.Driver.Apply(ctx, m.runnable(deckies)); err != nil {
+	if err != nil {
 		return fmt.Errorf("the decoys were not changed: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.running, m.fault, m.failures = deckies, nil, 0
+	m.running, m.fault, m.failures = c, nil, 0
 	return nil
 }
 
@@ -238,8 +251,11 @@ func (m *Manager) runnable(deckies []Decky) []Decky {
 }
 
 // sameDecoys reports whether two fleets run the same, whatever is noted about them.
-func sameDecoys(a, b []Decky) bool {
-	return slices.EqualFunc(a, b, func(x, y Decky) bool {
+func sameDecoys(a, b Config) bool {
+	if len(b.Deckies) > 0 && (a.Subnet != b.Subnet || a.Gateway != b.Gateway || a.Interface != b.Interface || a.IPvlan != b.IPvlan) {
+		return false
+	}
+	return slices.EqualFunc(a.Deckies, b.Deckies, func(x, y Decky) bool {
 		x.LastMutated, x.LastLoginAttempt, x.MutateInterval = y.LastMutated, y.LastLoginAttempt, y.MutateInterval
 		return reflect.DeepEqual(x, y)
 	})

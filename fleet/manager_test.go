@@ -209,6 +209,40 @@ func TestDeploy_ManyAtOnceAllCount(t *testing.T) {
 	assert.Len(t, names(t, m.state), 20)
 }
 
+// networked is a driver that wants to know the network.
+type networked struct {
+	testutil.Driver
+	got fleet.Config
+}
+
+func (n *networked) ApplyConfig(ctx context.Context, c fleet.Config) error {
+	n.got = c
+	return n.Apply(ctx, c.Deckies)
+}
+
+// TestDeploy_TellsTheNetworkToADriverThatWantsIt, also when only that changes.
+func TestDeploy_TellsTheNetworkToADriverThatWantsIt(t *testing.T) {
+	t.Parallel()
+	driver := &networked{}
+	m := manage(t, func(o *fleet.Options) {
+		o.Driver, o.ComposePath, o.Services = driver, "/srv/compose.yml", []string{"ssh"}
+		o.Network = fleet.Network{Subnet: "192.0.2.0/24", Gateway: "192.0.2.1", Interface: "eth1", IPvlan: true}
+	})
+	m.deploy(t, "[a]", "services=ssh,ftp")
+	assert.Equal(t, "192.0.2.0/24", driver.got.Subnet)
+	assert.Equal(t, "192.0.2.1", driver.got.Gateway)
+	assert.Equal(t, "eth1", driver.got.Interface)
+	assert.True(t, driver.got.IPvlan)
+	assert.Equal(t, []string{"ssh"}, driver.got.Deckies[0].Services)
+	kept, err := m.state.Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "/srv/compose.yml", kept.ComposePath)
+	kept.Config.Interface = "eth2"
+	require.NoError(t, m.state.Write(t.Context(), kept))
+	require.NoError(t, m.Start(t.Context()))
+	assert.Equal(t, "eth2", driver.got.Interface)
+}
+
 func TestMutate_GivesOtherServicesOfItsKind(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 4, 17, 12, 0, 0, 250_000_000, time.UTC)

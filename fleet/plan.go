@@ -14,6 +14,8 @@ type Network struct {
 	Subnet string
 	// Gateway is the router's address and Interface the host's; both may be "".
 	Gateway, Interface string
+	// IPvlan says that containers share the interface's MAC address.
+	IPvlan bool
 	// Host are addresses of the host itself, which no decky gets.
 	Host []string
 }
@@ -82,9 +84,9 @@ func NewPlan(o PlanOptions) (Plan, error) {
 		o.Limit = MaxDeckies
 	}
 	if o.Network.Subnet == "" {
-		host := o.Network.Host
+		known := o.Network
 		o.Network = DefaultNetwork()
-		o.Network.Host = host
+		o.Network.Host, o.Network.IPvlan = known.Host, known.IPvlan
 	}
 	p := &planner{PlanOptions: o, old: map[string]Decky{}, hostnames: map[string]bool{}, custom: map[string]bool{}}
 	p.plan.Ignored = slices.Clone(o.INI.Ignored)

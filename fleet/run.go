@@ -72,8 +72,8 @@ func (m *Manager) reconcile(ctx context.Context) error {
 	}
 	now := m.o.Now()
 	m.mu.Lock()
-	same := sameDecoys(m.running, s.Config.Deckies)
-	wait := m.fault != nil && now.Before(m.retry) && sameDecoys(m.tried, s.Config.Deckies)
+	same := sameDecoys(m.running, s.Config)
+	wait := m.fault != nil && now.Before(m.retry) && sameDecoys(m.tried, s.Config)
 	if same {
 		m.fault, m.failures = nil, 0
 	}
@@ -81,7 +81,7 @@ func (m *Manager) reconcile(ctx context.Context) error {
 	if same || wait {
 		return nil
 	}
-	err = m.apply(ctx, s.Config.Deckies)
+	err = m.apply(ctx, s.Config)
 	if err == nil {
 		m.o.Changed()
 		m.o.Log.InfoContext(ctx, "the fleet runs as it is kept", slog.Int("deckies", len(s.Config.Deckies)))
@@ -92,7 +92,7 @@ func (m *Manager) reconcile(ctx context.Context) error {
 	if m.fault == nil || m.fault.Error() != err.Error() {
 		m.o.Log.ErrorContext(ctx, "the fleet cannot be run as it is kept; trying again", slog.Any("error", err))
 	}
-	m.fault, m.tried = err, s.Config.Deckies
+	m.fault, m.tried = err, s.Config
 	m.retry = now.Add(min(firstRetry<<min(m.failures, 10), lastRetry))
 	m.failures++
 	return err

@@ -69,9 +69,9 @@ type app struct {
 	server   *api.Server
 	registry *prometheus.Registry
 	fleet    *fleet.Manager
-	// driver is nil without --decoys, and journal is then "".
-	driver  fleet.Driver
-	journal string
+	// driver is nil without --decoys.
+	driver       *decoyDriver
+	decoysClosed bool
 }
 
 // part is something that runs or is held, and how to end it.

@@ -18,11 +18,14 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 
 	"decnet"
 	"decnet/api"
 	"decnet/decoy"
+	"decnet/decoy/trap"
 	"decnet/fleet"
+	"decnet/fleet/docker"
 	"decnet/ingest"
 	"decnet/repo"
 )
@@ -30,8 +33,11 @@ import (
 // decoyOptions say whether and how serve runs decoys.
 type decoyOptions struct {
 	Decoys          decoysFlag `variable:"DECNET_DECOYS" placeholder:"FILE" help:"Run decoys: those of the state file, or a small fleet to begin with where there is none. =FILE makes the fleet equal to an INI file (docs/fleet.md), at each start after which the file was changed. The variable is true, or the name of the file."`
-	DecoyPortOffset int        `variable:"DECNET_DECOY_PORT_OFFSET" default:"0" help:"Added to the ports of decoys on addresses of this host, for a process that may not listen on low ports: with 10000, ssh is on 10022."`
-	DecoyMapped     string     `variable:"DECNET_DECOY_MAPPED" default:"127.0.0.1:20000" help:"Where decoys listen whose address this host does not have: the first of a range of ports. GET /fleet/status tells which has which."`
+	Driver          string     `variable:"DECNET_DRIVER" default:"embedded" help:"What runs the decoys: embedded in this process, or docker, where each is a container with a network stack of its own (docs/fleet.md)."`
+	DecoyPortOffset int        `variable:"DECNET_DECOY_PORT_OFFSET" default:"0" help:"Added to the ports of embedded decoys on addresses of this host, for a process that may not listen on low ports: with 10000, ssh is on 10022."`
+	DecoyMapped     string     `variable:"DECNET_DECOY_MAPPED" default:"127.0.0.1:20000" help:"Where embedded decoys listen whose address this host does not have: the first of a range of ports. GET /fleet/status tells which has which."`
+	DockerHost      string     `variable:"DECNET_DOCKER_HOST" default:"unix:///var/run/docker.sock" help:"Docker engine of --driver=docker. Whoever reaches it owns the machine."`
+	DockerNetwork   string     `variable:"DECNET_DOCKER_NETWORK" default:"macvlan" help:"Network of the containers: macvlan (an own MAC address each), ipvlan (the host's MAC address), or bridge (only this host and what it routes there)."`
 }
 
 // decoysFlag is a flag that may stand alone or have the name of a file.
@@ -66,13 +72,39 @@ func (f *decoysFlag) Decode(ctx *kong.DecodeContext) error {
 func (o *decoyOptions) validate(bad *faults) {
 	bad.check(o.DecoyPortOffset >= 0 && o.DecoyPortOffset <= 64511,
 		"--decoy-port-offset (DECNET_DECOY_PORT_OFFSET) must be from 0 to 64511, not %d.", o.DecoyPortOffset)
+	bad.check(o.Driver == driverEmbedded || o.Driver == driverDocker,
+		"--driver (DECNET_DRIVER) %q is neither embedded nor docker.", o.Driver)
+	bad.check(slices.Contains([]string{"macvlan", "ipvlan", networkBridge}, o.DockerNetwork),
+		"--docker-network (DECNET_DOCKER_NETWORK) %q is not macvlan, ipvlan or bridge.", o.DockerNetwork)
 	mapped, err := netip.ParseAddrPort(o.DecoyMapped)
 	bad.check(err == nil && mapped.Port() > 0,
 		"--decoy-mapped (DECNET_DECOY_MAPPED) %q is not an address with a port, such as 127.0.0.1:20000.", o.DecoyMapped)
 }
 
+// The words of the options.
+const (
+	driverEmbedded = "embedded"
+	driverDocker   = "docker"
+	networkBridge  = "bridge"
+)
+
 // decoyDir is where the decoys keep keys, uploads and the journal.
 func (c *config) decoyDir() string { return filepath.Join(c.DataDir, "decoys") }
+
+// decoyDriver is what runs the decoys, and what else the app must know of it.
+type decoyDriver struct {
+	fleet.Driver
+	// journal is where it writes events, as the ingester follows it.
+	journal ingest.Source
+	// lost counts events that could not be written; nil where nobody can tell.
+	lost func() int64
+	// network is where decoys stand when nobody says, and compose the file that
+	// describes them; both may be zero.
+	network fleet.Network
+	compose string
+	// components are its lines in /health beside that of the fleet.
+	components []api.Component
+}
 
 // buildFleet makes the manager of the fleet and, with --decoys, what runs it.
 // Nothing runs yet.
@@ -80,13 +112,22 @@ func (a *app) buildFleet(ctx context.Context) error {
 	state := fleet.NewStateFile(a.config.statePath())
 	options := fleet.Options{State: state, Now: a.now, Log: a.log, Changed: func() { a.server.FleetChanged() }}
 	if a.config.Decoys.on {
-		driver, services, err := a.newDriver(ctx)
+		makers := a.makers
+		if makers == nil {
+			makers = decoy.Makers()
+		}
+		driver, err := a.newDriver(ctx, makers)
 		if err != nil {
 			return err
 		}
 		a.driver = driver
 		a.add("decoys", a.closeDecoys)
-		options.Driver, options.Services = driver, services
+		if err := registerDecoys(a.registry, driver.Status, driver.lost); err != nil {
+			return err
+		}
+		options.Driver = driver.Driver
+		options.Services = slices.AppendSeq(make([]string, 0, len(makers)), maps.Keys(makers)) // never nil, which means all
+		options.Network, options.ComposePath = driver.network, driver.compose
 		options.Network.Host = hostAddresses()
 		options.Interval = func(ctx context.Context) (int64, error) { return a.server.MutationInterval(ctx) }
 	}
@@ -94,16 +135,19 @@ func (a *app) buildFleet(ctx context.Context) error {
 	return nil
 }
 
-// newDriver makes what runs the decoys, and tells which services it has. This is
-// the one place that knows.
-func (a *app) newDriver(ctx context.Context) (fleet.Driver, []string, error) {
+// newDriver makes what runs the decoys. This is the one place that knows the
+// drivers.
+func (a *app) newDriver(ctx context.Context, makers map[string]trap.Maker) (*decoyDriver, error) {
+	if a.config.Driver == driverDocker {
+		return a.newDocker(ctx)
+	}
+	return a.newEmbedded(makers)
+}
+
+func (a *app) newEmbedded(makers map[string]trap.Maker) (*decoyDriver, error) {
 	mapped, err := netip.ParseAddrPort(a.config.DecoyMapped)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--decoy-mapped: %w", err)
-	}
-	makers := a.makers
-	if makers == nil {
-		makers = decoy.Makers()
+		return nil, fmt.Errorf("--decoy-mapped: %w", err)
 	}
 	driver, err := decoy.New(decoy.Options{
 		Dir:        a.config.decoyDir(),
@@ -116,18 +160,57 @@ func (a *app) newDriver(ctx context.Context) (fleet.Driver, []string, error) {
 		Makers:     makers,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	a.journal = driver.Journal()
-	if err := registerDecoys(a.registry, driver.Status, driver.Lost); err != nil {
-		return nil, nil, errors.Join(err, driver.Close(ctx))
-	}
-	return driver, slices.Sorted(maps.Keys(makers)), nil
+	return &decoyDriver{Driver: driver, lost: driver.Lost, journal: journalAt(driver.Journal())}, nil
 }
 
-// journalSource is the journal as the ingester follows it.
-func (a *app) journalSource() ingest.Source {
-	return ingest.Source{Path: a.journal, Format: "decnet", Follow: true}
+// journalAt follows a journal of decoys, or all that a pattern names.
+func journalAt(path string) ingest.Source {
+	return ingest.Source{Path: path, Format: "decnet", Follow: true}
+}
+
+// keyFleetID is the setting that tells the containers of this installation from
+// those of others.
+const keyFleetID = "fleet_id"
+
+func (a *app) newDocker(ctx context.Context) (*decoyDriver, error) {
+	dir, err := filepath.Abs(filepath.Join(a.config.decoyDir(), "containers"))
+	if err != nil {
+		return nil, fmt.Errorf("the directory of the decoys: %w", err)
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	id, err := a.store.State(ctx, keyFleetID)
+	if errors.Is(err, repo.ErrNotFound) {
+		id = uuid.NewString()
+		err = a.store.SetState(ctx, keyFleetID, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	state, err := filepath.Abs(a.config.statePath())
+	if err != nil {
+		return nil, fmt.Errorf("the state file: %w", err)
+	}
+	compose := filepath.Join(filepath.Dir(state), "decnet-compose.yml")
+	driver, err := docker.New(docker.Options{ //nolint:contextcheck // what it begins ends with Close
+		Host: a.config.DockerHost, Fleet: id, Dir: dir, Binary: binary, Compose: compose,
+		Network: a.config.DockerNetwork, Now: a.now, Log: a.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &decoyDriver{
+		Driver: driver, journal: journalAt(driver.Journals()), compose: compose,
+		network: dockerNetwork(a.config.DockerNetwork),
+		components: []api.Component{{
+			Name: "docker", Critical: true, Window: api.DockerWindow,
+			Check: func(ctx context.Context) (string, error) { return "", driver.Ping(ctx) },
+		}},
+	}, nil
 }
 
 // journalIngested is how many bytes of the journal are committed.
@@ -136,7 +219,7 @@ func (a *app) journalIngested() int64 {
 		return 0
 	}
 	for _, s := range a.ingester.Status().Sources {
-		if s.Path == a.journal {
+		if s.Path == a.driver.journal.Path {
 			return s.Offset
 		}
 	}
@@ -158,14 +241,18 @@ func hostAddresses() []string {
 	return texts
 }
 
+// decoysTimeout is how long the decoys may take to end.
+const decoysTimeout = 5 * time.Second
+
 // closeDecoys ends the decoys, once.
 func (a *app) closeDecoys(ctx context.Context) error {
-	driver := a.driver
-	a.driver = nil
-	if driver == nil {
+	if a.driver == nil || a.decoysClosed {
 		return nil
 	}
-	return driver.Close(ctx)
+	a.decoysClosed = true
+	ctx, cancel := context.WithTimeout(ctx, decoysTimeout)
+	defer cancel()
+	return a.driver.Close(ctx)
 }
 
 // keyFleetFile is the setting that holds the hash of the INI file that was
@@ -225,7 +312,7 @@ func (a *app) deployFirst(ctx context.Context) (bool, error) {
 		if _, err := os.Stat(a.config.statePath()); !errors.Is(err, fs.ErrNotExist) {
 			return false, nil
 		}
-		return true, a.deployINI(ctx, "the fleet to begin with", decnet.ExampleFleet())
+		return true, a.deployINI(ctx, exampleName, decnet.ExampleFleet())
 	}
 	content, err := readINI(path)
 	if err != nil {
@@ -262,11 +349,20 @@ func readINI(path string) ([]byte, error) {
 	return content, nil
 }
 
+// exampleName is what the fleet to begin with is called in messages.
+const exampleName = "the fleet to begin with"
+
 // deployINI makes the fleet equal to a deployment file.
 func (a *app) deployINI(ctx context.Context, name string, content []byte) error {
 	ini, err := fleet.ParseINIFile(content)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	if name == exampleName && a.config.Driver == driverDocker {
+		ini.Net = "" // containers can't stand on loopback addresses
+		for i := range ini.Deckies {
+			ini.Deckies[i].IP = ""
+		}
 	}
 	plan, err := a.fleet.Deploy(ctx, fleet.Deployment{INI: ini, Replace: true})
 	if err != nil {
@@ -283,10 +379,10 @@ func (a *app) decoyComponents() []api.Component {
 	if a.driver == nil {
 		return nil
 	}
-	return []api.Component{{
+	return append(a.driver.components, api.Component{
 		Name:  "decoys",
 		Check: func(context.Context) (string, error) { return a.fleet.Health() },
-	}}
+	})
 }
 
 // noteLogins tells the fleet of the attempts to log in among committed events.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,10 +34,13 @@ func (greeter) Serve(_ context.Context, s *trap.Session) {
 	}
 }
 
-// greeters let decoys imitate three services.
+var errUnwilling = errors.New("it does not want to")
+
+// greeters let decoys imitate four services, and one that never starts.
 func greeters() map[string]trap.Maker {
+	unwilling := func(trap.Env) (trap.Service, error) { return trap.Service{}, errUnwilling }
 	maker := func(trap.Env) (trap.Service, error) { return trap.Service{TCP: greeter{}}, nil }
-	return map[string]trap.Maker{"ssh": maker, "redis": maker, "mysql": maker, "postgres": maker}
+	return map[string]trap.Maker{"ssh": maker, "redis": maker, "mysql": maker, "postgres": maker, "vnc": unwilling}
 }
 
 // onLoopback skips where the host listens on 127.0.0.1 only, and returns a

@@ -110,6 +110,22 @@ func TestServe_AFileThatCannotBeDeployedStopsTheStart(t *testing.T) {
 	assert.Contains(t, p.stderr.String(), "/nowhere/fleet.ini")
 }
 
+func TestDefaultRoute_IsReadFromTheKernelsTable(t *testing.T) {
+	t.Parallel()
+	const head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+	device, gateway, ok := defaultRoute(strings.NewReader(head +
+		"eth1\t0002A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n" +
+		"tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n" +
+		"eth0\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"))
+	assert.True(t, ok)
+	assert.Equal(t, "eth0", device)
+	assert.Equal(t, "192.168.2.1", gateway.String())
+	for _, table := range []string{"", head, head + "eth0\t00000000\txyz\n", head + "eth0 00000000\n"} {
+		_, _, ok := defaultRoute(strings.NewReader(table))
+		assert.False(t, ok)
+	}
+}
+
 func TestFleetPlan(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -226,5 +226,7 @@ func (c *decoyCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.shed, prometheus.CounterValue, float64(s.Shed), k.decky, k.service)
 		ch <- prometheus.MustNewConstMetric(c.restarts, prometheus.CounterValue, float64(s.Restarts), k.decky, k.service)
 	}
-	ch <- prometheus.MustNewConstMetric(c.lostEvents, prometheus.CounterValue, float64(c.lost()))
+	if c.lost != nil {
+		ch <- prometheus.MustNewConstMetric(c.lostEvents, prometheus.CounterValue, float64(c.lost()))
+	}
 }

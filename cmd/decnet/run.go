@@ -77,6 +77,8 @@ func (p process) dispatch(c *cli, command string) error {
 		return p.serve(&c.Serve.config)
 	case "version":
 		return writeVersion(p.stdout)
+	case "decoy":
+		return p.decoy(&c.Decoy)
 	}
 	return p.interruptible(func(ctx context.Context) error {
 		switch command {

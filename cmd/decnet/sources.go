@@ -129,8 +129,8 @@ func (a *app) buildIngester(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.journal != "" {
-		options.Sources = append(options.Sources, a.journalSource())
+	if a.driver != nil {
+		options.Sources = append(options.Sources, a.driver.journal)
 	}
 	a.ingester, err = ingest.New(options)
 	return err

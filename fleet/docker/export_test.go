@@ -1,0 +1,6 @@
+package docker
+
+import "context"
+
+// Refresh looks at the containers at once, instead of every few seconds.
+func (d *Driver) Refresh(ctx context.Context) { d.refresh(ctx) }
