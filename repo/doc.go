@@ -13,9 +13,10 @@
 //   - An exported method is one transaction. It returns one of this package's
 //     errors, wrapped, where the doc comment names one; any other error means
 //     that the engine failed.
-//   - Counts follow the rows: totals, histogram and lists agree, also after
-//     expiry. What was learnt of expired events stays: attackers with their
-//     profiles, bounties, credentials, which decoys were ever active.
+//   - Counts follow the rows: totals, lists and what a search counts agree, also
+//     after expiry. What was learnt of expired events stays: attackers with their
+//     profiles, bounties, credentials, which decoys were ever active, and how many
+//     there were in each minute, which the histogram without a search shows.
 //   - Text is kept byte for byte, also when it is not UTF-8 or holds NUL.
 //
 // The package imports no other package of ours.

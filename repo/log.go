@@ -121,7 +121,7 @@ type Bucket struct {
 // that reading them costs the same at any size.
 type Stats struct {
 	// Logs is the number of events that are stored: one that expired is no longer
-	// counted, nor by the histogram.
+	// counted.
 	Logs int64
 	// Attackers is the number of distinct attacker addresses.
 	Attackers int64

@@ -44,7 +44,7 @@ func testExpire(t *testing.T, s Store) {
 		require.Equal(t, int64(len(want)), removed)
 		oldestFirst = oldestFirst[len(want):]
 		assert.Equal(t, len(oldestFirst) > 0 && oldestFirst[0].Time.Before(cut), more)
-		assertLeft(t, s, r, oldestFirst)
+		assertLeft(t, s, r, oldestFirst, left)
 		require.Equal(t, learnt, learntFrom(t, s))
 	}
 	removed, more, err := s.Expire(ctx, cut, 7)
@@ -56,7 +56,7 @@ func testExpire(t *testing.T, s Store) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(len(oldestFirst)), removed)
 	assert.False(t, more)
-	assertLeft(t, s, r, nil)
+	assertLeft(t, s, r, nil, left)
 	require.Equal(t, learnt, learntFrom(t, s))
 
 	// Ids go on, and a decky that was active is not counted again.
@@ -64,7 +64,7 @@ func testExpire(t *testing.T, s Store) {
 	b := &repo.Batch{Events: []repo.Event{again}}
 	require.NoError(t, s.Commit(ctx, b))
 	assert.Equal(t, int64(61), b.Events[0].ID)
-	assertLeft(t, s, r, b.Events)
+	assertLeft(t, s, r, b.Events, append(slices.Clone(left), b.Events...))
 	assert.Equal(t, learnt.decoys, learntFrom(t, s).decoys)
 	// Repair mends; where nothing is wrong it changes nothing.
 	before := dump(t, s)
@@ -92,8 +92,8 @@ func learntFrom(t *testing.T, s Store) (l learnt) {
 }
 
 // assertLeft compares counters, lists, counts, histogram and commands with the
-// events that are left.
-func assertLeft(t *testing.T, s Store, r *rand.Rand, left []repo.Event) {
+// events that are left. The histogram without a search knows all that there were.
+func assertLeft(t *testing.T, s Store, r *rand.Rand, left, all []repo.Event) {
 	t.Helper()
 	st, err := s.Stats(t.Context())
 	require.NoError(t, err)
@@ -107,9 +107,13 @@ func assertLeft(t *testing.T, s Store, r *rand.Rand, left []repo.Event) {
 	}
 	for _, f := range filters {
 		assertLogs(t, s, f, newestFirst(left, f), "%+v", f)
-		assertHistogram(t, s, left, f, time.Minute)
-		assertHistogram(t, s, left, f, time.Hour)
-		assertHistogram(t, s, left, f, 24*time.Hour)
+		for _, interval := range []time.Duration{time.Minute, time.Hour, 24 * time.Hour} {
+			if f.Search == nil {
+				assertBars(t, s, drawnOf(all, left, f), f, interval)
+			} else {
+				assertHistogram(t, s, left, f, interval)
+			}
+		}
 	}
 	assertSound(t, s)
 	commands := map[string]int{}
@@ -123,6 +127,21 @@ func assertLeft(t *testing.T, s Store, r *rand.Rand, left []repo.Event) {
 		require.NoError(t, err)
 		assert.Equal(t, int64(commands[ip]), total)
 	}
+}
+
+// drawnOf returns the events that a histogram without a search shows: those that
+// are left, and the others of all minutes that the filter covers whole.
+func drawnOf(all, left []repo.Event, f repo.LogFilter) []repo.Event {
+	drawn := slices.Clone(left)
+	for i := range all {
+		there := slices.ContainsFunc(left, func(e repo.Event) bool { return e.ID == all[i].ID })
+		first := all[i].Time.Truncate(time.Minute)
+		whole := !first.Before(f.Start) && (f.End.IsZero() || !first.Add(time.Minute-1).After(f.End))
+		if !there && whole {
+			drawn = append(drawn, all[i])
+		}
+	}
+	return drawn
 }
 
 // testExpireKeys: an event that has expired is still known when it comes again,

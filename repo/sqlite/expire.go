@@ -13,10 +13,11 @@ import (
 // transaction: the caller pauses between calls, so that ingest and readers are
 // never kept waiting, and calls again while more is true.
 //
-// Counts follow the rows: totals, histogram and search see what is there, filtered
-// or not. What was learnt stays: attackers, their profiles, bounties, credentials,
-// the number of deckies that were ever active, and the keys of events, so that an
-// event which is sent again does not come back.
+// Counts follow the rows: totals, lists and search see what is there. What was
+// learnt stays: attackers, their profiles, bounties, credentials, how many events
+// there were in each minute, for the histogram without a search, the number of
+// deckies that were ever active, and the keys of events, so that an event which is
+// sent again does not come back.
 func (s *Store) Expire(ctx context.Context, before time.Time, limit int) (removed int64, more bool, err error) {
 	last := spanOf(repo.LogFilter{End: before.Add(-1)}).last
 	err = s.update(ctx, func(tx *sql.Tx) error {
@@ -96,10 +97,16 @@ func (w *batchWriter) expireEvent(e *oldEvent) error {
 	return nil
 }
 
-// lowerRollups takes what was counted from the buckets.
+// lowerRollups moves what was counted from the buckets of the rows to those of
+// the past.
 func (w *batchWriter) lowerRollups() error {
 	for k, n := range w.rollups {
-		_, err := w.exec("UPDATE rollups SET count = count - ? WHERE resolution = ? AND bucket = ?", n, k.resolution, k.bucket)
+		_, err := w.exec(`INSERT INTO expired_rollups (resolution, bucket, count) VALUES (?, ?, ?)
+			ON CONFLICT (resolution, bucket) DO UPDATE SET count = count + excluded.count`, k.resolution, k.bucket, n)
+		if err != nil {
+			return err
+		}
+		_, err = w.exec("UPDATE rollups SET count = count - ? WHERE resolution = ? AND bucket = ?", n, k.resolution, k.bucket)
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,8 @@ func sumRollups(ctx context.Context, tx *sql.Tx, s span) (total int64, err error
 
 // Histogram counts events in buckets of the interval, a whole number of minutes,
 // at least one; the oldest bucket first. Without a search its cost depends on
-// the number of buckets only.
+// the number of buckets only, and events that have expired are counted, too, in
+// all minutes that the filter covers whole.
 func (s *Store) Histogram(ctx context.Context, f repo.LogFilter, interval time.Duration) ([]repo.Bucket, error) {
 	if interval < time.Minute || interval%time.Minute != 0 {
 		return nil, fmt.Errorf("histogram: the interval %v is not a whole number of minutes", interval)
@@ -119,8 +120,12 @@ func (h *histogram) addPart(ctx context.Context, tx *sql.Tx, p part) error {
 		return nil
 	}
 	size := p.resolution * int64(time.Minute)
+	// Both are walked along their keys and merged: nothing is sorted.
 	return h.addRows(ctx, tx, size, `SELECT bucket, count FROM rollups
-		WHERE resolution = ? AND bucket >= ? AND bucket < ? ORDER BY bucket`, p.resolution, p.from/size, p.to/size)
+			WHERE resolution = ?1 AND bucket >= ?2 AND bucket < ?3
+		UNION ALL SELECT bucket, count FROM expired_rollups
+			WHERE resolution = ?1 AND bucket >= ?2 AND bucket < ?3
+		ORDER BY bucket`, p.resolution, p.from/size, p.to/size)
 }
 
 // addRows adds the rows (bucket, count) of a query, whose buckets are of size
