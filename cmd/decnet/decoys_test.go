@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -225,4 +226,55 @@ func TestDecoys_OutliveARestart(t *testing.T) {
 	require.Len(t, after, 2)
 	assert.Equal(t, "more", after[1].Name, "the file is the fleet once it changed")
 	assert.Equal(t, before[0].Hostname, after[0].Hostname)
+}
+
+// TestDecoys_OutliveAKill: whatever was answered is there again, and what the
+// decoys saw last is not lost.
+func TestDecoys_OutliveAKill(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	subnet := onLoopback(t, 5)
+	require.NoError(t, os.MkdirAll(data, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(data, "decnet-state.json"), []byte(`{"config":{"deckies":[]}}`), 0o600))
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--data-dir", data, "--decoys", "--decoy-port-offset=20000", "--api-port=0")
+	cmd.Env = append(os.Environ(), asProgram+"=1", "DECNET_ADMIN_PASSWORD="+adminPassword, "DECNET_LOG_LEVEL=error")
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	c := (&program{url: strings.TrimSpace(strings.TrimPrefix(line, "decnet answers on "))}).admin(t)
+	code, text := c.status(t, http.MethodPost, "/api/v1/deckies/deploy", map[string]string{
+		"ini_content": "[general]\nnet=" + subnet + "\n[a]\nservices=ssh\n[b]\narchetype=database-server\n",
+	})
+	require.Equal(t, http.StatusOK, code, text)
+	code, text = c.status(t, http.MethodPost, "/api/v1/deckies/b/mutate", nil)
+	require.Equal(t, http.StatusOK, code, text)
+	before := c.fleet(t)
+	_, conn := knock(t, before[0].IP+":20022")
+	_, err = io.WriteString(conn, "root last-words\n")
+	require.NoError(t, err)
+	_, err = conn.Read(make([]byte, 1)) // it hangs up once the words are written down
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+
+	c = deception(t, data, "--decoys").admin(t)
+	after := c.fleet(t)
+	for i := range after {
+		before[i].LastLoginAttempt = after[i].LastLoginAttempt
+	}
+	assert.Equal(t, before, after)
+	for _, d := range after {
+		for _, l := range fleet.Listeners(d.Services) {
+			knock(t, fmt.Sprintf("%s:%d", d.IP, l.Number+20000))
+		}
+	}
+	var page struct{ Data []struct{ Password string } }
+	eventually(t, "the last words are known", func() bool {
+		c.get(t, "/api/v1/credentials", &page)
+		return len(page.Data) == 1
+	})
+	assert.Equal(t, "last-words", page.Data[0].Password)
+	eventually(t, "the attempt shows", func() bool { return c.fleet(t)[0].LastLoginAttempt > 0 })
 }
