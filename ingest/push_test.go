@@ -351,6 +351,7 @@ func TestDiskTrouble_IsToldWaitedOutAndLosesNothing(t *testing.T) {
 		"free some space":      repo.ErrDiskFull,
 		"remounted read-only":  repo.ErrReadOnly,
 		"Another program":      repo.ErrLocked,
+		"disk or its connec":   repo.ErrDisk,
 		"run decnet check, or": repo.ErrCorrupt,
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -17,6 +17,8 @@ func troubleWith(err error) string {
 		return "The database can't be written: make its directory and files writable for this service, and look whether the file system was remounted read-only." + later
 	case errors.Is(err, repo.ErrLocked):
 		return "Another program holds the database locked: end it." + later
+	case errors.Is(err, repo.ErrDisk):
+		return "The disk of the database fails: look into the system's log for errors of the disk or its connection, and make a backup to another one." + later
 	case errors.Is(err, repo.ErrCorrupt):
 		return "The database is damaged: stop the service and run decnet check, or restore a backup." + later
 	}

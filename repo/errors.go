@@ -10,12 +10,13 @@ var (
 	ErrConflict = errors.New("already exists")
 	// ErrLastAdmin says that the change would leave no administrator.
 	ErrLastAdmin = errors.New("no administrator would remain")
-	// ErrDiskFull, ErrReadOnly, ErrLocked and ErrCorrupt say why an engine can't
-	// write (or read, for the last two). Nothing of the write was stored, and it
-	// may be tried again once the trouble is over.
+	// ErrDiskFull, ErrReadOnly, ErrLocked, ErrDisk and ErrCorrupt say why an engine
+	// can't write (or read, for the last three). Nothing of the write was stored,
+	// and it may be tried again once the trouble is over.
 	ErrDiskFull = errors.New("the disk is full")
 	ErrReadOnly = errors.New("the database cannot be written")
 	ErrLocked   = errors.New("the database is locked by another process")
+	ErrDisk     = errors.New("the disk does not do what it is asked for")
 	ErrCorrupt  = errors.New("the database is damaged")
 	// ErrNewerSchema says that the database was written by a newer decnet.
 	ErrNewerSchema = errors.New("the database was written by a newer version of decnet")

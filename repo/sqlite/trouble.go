@@ -35,6 +35,8 @@ func trouble(err error) error {
 		named = repo.ErrReadOnly
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		named = repo.ErrLocked
+	case lib.SQLITE_IOERR:
+		named = repo.ErrDisk
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		named = repo.ErrCorrupt
 	default:
@@ -46,5 +48,5 @@ func trouble(err error) error {
 // isNamed reports whether err has been through trouble.
 func isNamed(err error) bool {
 	return errors.Is(err, repo.ErrDiskFull) || errors.Is(err, repo.ErrReadOnly) ||
-		errors.Is(err, repo.ErrLocked) || errors.Is(err, repo.ErrCorrupt)
+		errors.Is(err, repo.ErrLocked) || errors.Is(err, repo.ErrDisk) || errors.Is(err, repo.ErrCorrupt)
 }
