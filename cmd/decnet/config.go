@@ -77,7 +77,7 @@ type config struct {
 	lineOptions
 
 	Syslog               string `name:"syslog" variable:"DECNET_SYSLOG" placeholder:"ADDRESS" help:"Take syslog over TCP (RFC 5424 and 6587) on this address, such as :6514; off when not given."`
-	SyslogTLSCert        string `name:"syslog-tls-cert" variable:"DECNET_SYSLOG_TLS_CERT" placeholder:"FILE" help:"Certificate with which syslog is taken over TLS (RFC 5425), in PEM."`
+	SyslogTLSCert        string `name:"syslog-tls-cert" variable:"DECNET_SYSLOG_TLS_CERT" placeholder:"FILE" help:"Certificate with which syslog is taken over TLS (RFC 5425), in PEM; read anew when it has changed."`
 	SyslogTLSKey         string `name:"syslog-tls-key" variable:"DECNET_SYSLOG_TLS_KEY" placeholder:"FILE" help:"Key of that certificate, in PEM."`
 	SyslogMaxConnections int    `name:"syslog-max-connections" variable:"DECNET_SYSLOG_MAX_CONNECTIONS" default:"100" help:"Most syslog connections at once; further ones are closed."`
 

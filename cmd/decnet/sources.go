@@ -144,11 +144,11 @@ func (a *app) listenSyslog(ctx context.Context) error {
 	}
 	var config *tls.Config
 	if a.config.SyslogTLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(a.config.SyslogTLSCert, a.config.SyslogTLSKey)
+		pair, err := newCertificate(a.config.SyslogTLSCert, a.config.SyslogTLSKey, a.log)
 		if err != nil {
 			return fmt.Errorf("--syslog-tls-cert and --syslog-tls-key: %w", err)
 		}
-		config = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		config = &tls.Config{GetCertificate: pair.get, MinVersion: tls.VersionTLS12}
 	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", address)
