@@ -9,6 +9,7 @@ DATA    ?= data
 FOLLOW  ?= $(DATA)/decnet.log
 BENCH   ?= .
 COUNT   ?= 1
+MUTATE  ?= repo profile fleet auth contract ingest api
 
 # The race detector needs cgo and a C compiler. SQLite translated to Go, and the C
 # library beneath it, are left out of the instrumentation, which makes tests with a
@@ -28,7 +29,7 @@ endif
 COVERED := ./api,./repo/sqlite,./testutil
 COVER   := 85
 
-.PHONY: help run build test test-full-race fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean
+.PHONY: help run build test test-full-race fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean spec mutate
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +79,18 @@ fmt: ## Format the Go files.
 
 fmt-check:
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted (make fmt mends it):"; echo "$$bad"; exit 1; }
+
+spec: ## Compare openapi.yaml with that of the last release, if there is one.
+	@last=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || true; \
+	if [ -z "$$last" ]; then echo "make spec: there is no release yet to compare with."; exit 0; fi; \
+	released=$$(mktemp -d) && trap 'rm -rf "$$released"' EXIT && \
+	git show "$$last:openapi.yaml" > "$$released/openapi.yaml" && \
+	echo "openapi.yaml against $$last:" && \
+	$(GO) tool -modfile=tools/spec/go.mod oasdiff breaking --fail-on ERR "$$released/openapi.yaml" openapi.yaml
+
+mutate: ## Plant defects in the packages MUTATE and count those that no test finds.
+	@for p in $(MUTATE); do \
+		$(GO) tool -modfile=tools/mutate/go.mod gremlins unleash --workers 2 --timeout-coefficient 10 ./$$p || exit 1; done
 
 check: ## Run all that CI runs.
 	bash .ci/run
