@@ -85,6 +85,7 @@ func TestLoadMapping_MistakesAreToldWithTheirLine(t *testing.T) {
 		"name: x\nevent:\n  path: a..b":          `line 3: the path "a..b" has an empty part`,
 		"name: x\nevent: {path: a, extract: '('}":                      "line 2: error parsing regexp",
 		"name: x\nevent: {path: a, extract: 'a'}":                      "line 2: extract needs exactly one group",
+		"name: x\nevent: {path: a, then: {path: b}}":                   `line 2: unknown key "path"`,
 		"name: x\nevent: {path: a, decode: hex}":                       `line 2: only "base64" is known here, not "hex"`,
 		"name: x\nsniff: []":                                           "line 2: the list is empty",
 		"name: x\nsniff:\n  - {path: a, prefix: b, equals: c}":         "line 3: a condition has one test",

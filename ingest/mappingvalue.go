@@ -12,7 +12,7 @@ import (
 )
 
 // value says where in a line something is, and how it is made of what is there:
-// decoded, split, extracted, mapped, in this order.
+// decoded, split, extracted, mapped, in this order, and that once more by then.
 type value struct {
 	// paths are tried in their order: the first that is there and not null counts.
 	// A value without paths is constant (its fallback), or, without one, nothing.
@@ -30,6 +30,8 @@ type value struct {
 	mapped  map[string]string
 	matches []match
 	slug    bool
+	// then is nil, or what is made of the text that came of all this.
+	then *value
 	// fallback stands in where there is no text.
 	fallback string
 }
@@ -58,6 +60,11 @@ func (v *value) told(o *object) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	return v.madeOf(s)
+}
+
+// madeOf is what the value makes of a text, if it is one that it can use.
+func (v *value) madeOf(s string) (string, bool) {
 	if v.base64 {
 		b, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
@@ -79,7 +86,11 @@ func (v *value) told(o *object) (string, bool) {
 		}
 		s = m[1]
 	}
-	return v.replace(s), true
+	s = v.replace(s)
+	if v.then != nil {
+		return v.then.madeOf(s)
+	}
+	return s, true
 }
 
 func (v *value) replace(s string) string {
@@ -135,7 +146,7 @@ func (v *value) json(o *object) []byte {
 }
 
 func (v *value) isPlain() bool {
-	return !v.base64 && !v.hostPort && v.extract == nil && v.mapped == nil && v.matches == nil && !v.slug
+	return !v.base64 && !v.hostPort && v.extract == nil && v.mapped == nil && v.matches == nil && !v.slug && v.then == nil
 }
 
 // wholeOf returns the key of the line whose value a column holds whole, so that

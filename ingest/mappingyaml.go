@@ -158,26 +158,8 @@ func valueOf(n *yaml.Node) (value, error) {
 			v.fallback, err = textOf(n)
 		case "when":
 			v.when, err = conditionsOf(n)
-		case "decode":
-			v.base64, err = oneWord(n, "base64")
-		case "take":
-			v.hostPort, err = oneWord(n, "host")
-		case "extract":
-			if v.extract, err = regexpOf(n); err == nil && v.extract.NumSubexp() != 1 {
-				err = errAt(n, "extract needs exactly one group in parentheses")
-			}
-		case "map":
-			v.mapped = map[string]string{}
-			err = eachKey(n, func(from string, n *yaml.Node) (err error) {
-				v.mapped[from], err = textOf(n)
-				return err
-			})
-		case "match":
-			v.matches, err = matchesOf(n)
-		case "slug":
-			v.slug, err = oneWord(n, "true")
 		default:
-			err = errUnknownKey
+			err = v.setStep(key, n)
 		}
 		return err
 	})
@@ -189,6 +171,36 @@ func valueOf(n *yaml.Node) (value, error) {
 		err = errAt(n, "a value needs a path or a const")
 	}
 	return v, err
+}
+
+// setStep reads what is made of a text that was found.
+func (v *value) setStep(key string, n *yaml.Node) (err error) {
+	switch key {
+	case "decode":
+		v.base64, err = oneWord(n, "base64")
+	case "take":
+		v.hostPort, err = oneWord(n, "host")
+	case "extract":
+		if v.extract, err = regexpOf(n); err == nil && v.extract.NumSubexp() != 1 {
+			err = errAt(n, "extract needs exactly one group in parentheses")
+		}
+	case "map":
+		v.mapped = map[string]string{}
+		err = eachKey(n, func(from string, n *yaml.Node) (err error) {
+			v.mapped[from], err = textOf(n)
+			return err
+		})
+	case "match":
+		v.matches, err = matchesOf(n)
+	case "slug":
+		v.slug, err = oneWord(n, "true")
+	case "then":
+		v.then = &value{}
+		err = eachKey(n, v.then.setStep)
+	default:
+		err = errUnknownKey
+	}
+	return err
 }
 
 func matchesOf(n *yaml.Node) ([]match, error) {
