@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"decnet/repo"
@@ -64,6 +65,33 @@ func findBounties(e *repo.Event, fields *object, h headers) {
 		applyTable(e, fields, snifferRules())
 	case serviceProber:
 		applyTable(e, fields, proberRules())
+	}
+}
+
+// addDecoyBounties adds those of our own decoys: SSH clients, and files that were
+// brought or asked for, in the forms that Cowrie's have.
+func addDecoyBounties(e *repo.Event, fields *object) {
+	if e.AttackerIP == repo.UnknownAttacker {
+		return
+	}
+	switch e.EventType {
+	case "kex":
+		if hash := fields.get("hassh"); isSet(hash) {
+			addFingerprint(e, "hassh", payload{{"hash", hash}, {"algorithms", orNull(fields.get("hassh_algorithms"))}})
+		}
+	case "file_upload", "file_download":
+		url, sum := filled(fields.get("url")), filled(fields.get("sha256"))
+		if isNull(url) && isNull(sum) {
+			return
+		}
+		size := []byte("null")
+		if n, ok := integer(fields.get("size")); ok && n >= 0 {
+			size = strconv.AppendInt(nil, n, 10)
+			e.Traits.PayloadBytes = n
+		}
+		addBounty(e, repo.BountyPayload, payload{
+			{"url", url}, {"sha256", sum}, {"filename", filled(fields.get("filename"))}, {"size", size},
+		})
 	}
 }
 

@@ -65,6 +65,7 @@ func parseDecnet(line []byte) (Record, error) {
 		e.Original = append([]byte(nil), line...)
 	}
 	applyRules(&e, &d.fields)
+	addDecoyBounties(&e, &d.fields)
 	return Record{Event: e}, nil
 }
 

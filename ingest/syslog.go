@@ -79,6 +79,7 @@ func parseSyslogLine(line []byte) ([]Record, error) {
 	}
 	e.Fields = fields.normal()
 	applyRules(&e, &fields)
+	addDecoyBounties(&e, &fields)
 	return []Record{{Event: e}}, nil
 }
 
