@@ -26,8 +26,8 @@ func sniffBeelzebub(line []byte) bool {
 }
 
 // parseBeelzebub reads a line of Beelzebub, an event in a line of logrus. The
-// end of a session tells neither address nor protocol: the protocol comes from
-// the session, the attacker stays unknown.
+// end of a session tells neither address nor protocol: both come from the
+// session, where its beginning was read.
 func parseBeelzebub(line []byte) (Record, error) {
 	o, err := parseObject(line)
 	if err != nil {

@@ -119,7 +119,7 @@ func (x *explainer) note(out *repo.Explanation, line []byte, records []Record) {
 	}
 	for i := range records {
 		noteSession(&records[i], add)
-		noteAttacker(&records[i].Event, add)
+		noteAttacker(&records[i], add)
 	}
 	if len(records) > 0 {
 		noteTime(line, add)
@@ -148,7 +148,12 @@ func noteSession(rec *Record, add func(string, ...any)) {
 	}
 }
 
-func noteAttacker(e *repo.Event, add func(string, ...any)) {
+func noteAttacker(rec *Record, add func(string, ...any)) {
+	e := &rec.Event
+	if e.AttackerIP == repo.UnknownAttacker && rec.Session.Key != "" && !rec.Session.Opens {
+		add("The line has no attacker's address: the attacker is that of the session, if its first line was read. No bounty and no command come of it.")
+		return
+	}
 	if e.AttackerIP == repo.UnknownAttacker {
 		add("The line has no attacker's address: no bounty, no command and no profile come of it.")
 		return

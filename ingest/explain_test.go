@@ -35,6 +35,10 @@ func TestExplain_TellsWhatBecomesOfALineOrWhyNothingDoes(t *testing.T) {
 			line:  strings.Replace(event(1), "203.0.113.45", "", 1),
 			notes: []string{"no attacker's address: no bounty", "no zone: it is taken as UTC"},
 		},
+		"no attacker, but a session": {
+			line:  `{"event":{"DateTime":"2026-05-02T11:03:13Z","RemoteAddr":"","Protocol":"","Status":"End","Msg":"End","ID":"b"},"level":"info","msg":"New Event"}`,
+			notes: []string{"closes a session", "the attacker is that of the session"},
+		},
 		"an id": {line: withID(1, `"x\u001b[2J"`), notes: []string{"event_id"}},
 		"nothing that is known": {line: "hello\x1b[2J", check: func(t *testing.T, x repo.Explanation) {
 			t.Helper()

@@ -65,7 +65,7 @@ Traceback (most recent call last):
 		"mypot ssh mypot_login 203.0.113.5",
 		`mypot ssh mypot_login 203.0.113.5 {"password":"p","username":""}`,
 		`mypot ftp mypot_file 203.0.113.5 {"filename":null,"sha256":"ab","size":7,"url":null}`,
-		"mypot ssh disconnect Unknown",
+		"mypot ssh disconnect 203.0.113.5",
 	}, got)
 }
 

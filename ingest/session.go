@@ -36,7 +36,8 @@ func newJoiner(limit int, stored []repo.Session) *joiner {
 	return j
 }
 
-// join completes the service of a record from its session. It returns the decoy's
+// join completes the service, and the attacker if the line tells none, of a
+// record from its session. It returns the decoy's
 // port, 0 when neither the record nor its session tells it.
 func (j *joiner) join(rec *Record) (port int) {
 	ref := &rec.Session
@@ -52,6 +53,9 @@ func (j *joiner) join(rec *Record) (port int) {
 		rec.Event.Service = known.Service
 		if port == 0 {
 			port = known.DstPort
+		}
+		if rec.Event.AttackerIP == repo.UnknownAttacker && known.Attacker != "" {
+			rec.Event.AttackerIP = known.Attacker
 		}
 	case ref.Service != "" && !ref.Closes:
 		// The session began before the file did; this line tells what it is.
@@ -72,8 +76,12 @@ func (j *joiner) remember(rec *Record, isKnown bool) {
 	if _, dirty := j.changed[key]; !dirty {
 		j.changed[key] = !isKnown
 	}
+	attacker := rec.Event.AttackerIP
+	if attacker == repo.UnknownAttacker {
+		attacker = ""
+	}
 	j.open.Add(key, repo.Session{
-		Key: key, Service: rec.Session.Service, DstPort: rec.Session.DstPort, OpenedAt: rec.Event.Time,
+		Key: key, Service: rec.Session.Service, DstPort: rec.Session.DstPort, Attacker: attacker, OpenedAt: rec.Event.Time,
 	})
 }
 

@@ -96,6 +96,8 @@ type Session struct {
 	Service string
 	// DstPort is 0 when unknown.
 	DstPort int
+	// Attacker is "" when unknown.
+	Attacker string
 	// OpenedAt is the time of the first line.
 	OpenedAt time.Time
 }

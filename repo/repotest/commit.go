@@ -41,7 +41,7 @@ func testPositions(t *testing.T, s Store) {
 func testSessions(t *testing.T, s Store) {
 	ctx := t.Context()
 	session := func(key string, at time.Duration) repo.Session {
-		return repo.Session{Key: key, Service: "ssh", DstPort: 2222, OpenedAt: day().Add(at)}
+		return repo.Session{Key: key, Service: "ssh", DstPort: 2222, Attacker: "203.0.113.5", OpenedAt: day().Add(at)}
 	}
 	one, two, three := session("1\xff", 1), session("2", 2), session("3", 3)
 	require.NoError(t, s.Commit(ctx, &repo.Batch{Sessions: []repo.Session{one, three, two}}))
@@ -51,7 +51,7 @@ func testSessions(t *testing.T, s Store) {
 	require.NoError(t, s.Commit(ctx, &repo.Batch{
 		Sessions: []repo.Session{session("4", 4)}, ClosedSessions: []string{"4", two.Key, "never opened"},
 	}))
-	one.DstPort = 0
+	one.DstPort, one.Attacker = 0, ""
 	require.NoError(t, s.Commit(ctx, &repo.Batch{Sessions: []repo.Session{one}}))
 	got, err = s.OpenSessions(ctx)
 	require.NoError(t, err)

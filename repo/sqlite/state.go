@@ -73,8 +73,8 @@ func (s *Store) Positions(ctx context.Context) ([]repo.Position, error) {
 func (w *batchWriter) writeSessions(opened []repo.Session, closed []string) error {
 	for i := range opened {
 		o := &opened[i]
-		_, err := w.exec("INSERT OR REPLACE INTO sessions (key, service, dst_port, opened_at) VALUES (?, ?, ?, ?)",
-			o.Key, o.Service, o.DstPort, nullNanos(o.OpenedAt))
+		_, err := w.exec("INSERT OR REPLACE INTO sessions (key, service, dst_port, attacker, opened_at) VALUES (?, ?, ?, ?, ?)",
+			o.Key, o.Service, o.DstPort, o.Attacker, nullNanos(o.OpenedAt))
 		if err != nil {
 			return err
 		}
@@ -93,14 +93,14 @@ const MaxOpenSessions = 100_000
 // OpenSessions returns the sessions that did not end, newest first, at most the
 // newest [MaxOpenSessions].
 func (s *Store) OpenSessions(ctx context.Context) ([]repo.Session, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT key, service, dst_port, opened_at FROM sessions
+	rows, err := s.read.QueryContext(ctx, `SELECT key, service, dst_port, attacker, opened_at FROM sessions
 		ORDER BY opened_at DESC, key LIMIT ?`, MaxOpenSessions)
 	if err != nil {
 		return nil, failed("list sessions", err)
 	}
 	list, err := collect(rows, func(scan func(...any) error) (o repo.Session, err error) {
 		var opened sql.NullInt64
-		err = scan(&o.Key, &o.Service, &o.DstPort, &opened)
+		err = scan(&o.Key, &o.Service, &o.DstPort, &o.Attacker, &opened)
 		o.OpenedAt = fromNullNanos(opened)
 		return o, err
 	})

@@ -9,6 +9,7 @@ import oracle  # noqa: E402
 
 c = oracle.Counts("beelzebub")
 protocol = {}
+address = {}
 for line in oracle.lines(os.path.join(here, "constructed.jsonl")):
     o = json.loads(line)
     c.line(o["msg"] == "New Event")
@@ -17,6 +18,7 @@ for line in oracle.lines(os.path.join(here, "constructed.jsonl")):
     e = o["event"]
     if e["Status"] == "Start":
         protocol[e["ID"]] = e["Protocol"]
+        address[e["ID"]] = e["RemoteAddr"].rpartition(":")[0].strip("[]")
     service = (e["Protocol"] or protocol[e["ID"]]).lower()
     kind = {"Start": "connect", "End": "disconnect"}.get(e["Status"]) or {
         "http": "request", "mcp": "request", "tcp": "data",
@@ -24,6 +26,6 @@ for line in oracle.lines(os.path.join(here, "constructed.jsonl")):
     bounties = ["http_useragent"] if e["UserAgent"] else []
     if kind == "auth_attempt":
         bounties.append("credential")
-    ip = e["RemoteAddr"].rpartition(":")[0].strip("[]") or "Unknown"
+    ip = e["RemoteAddr"].rpartition(":")[0].strip("[]") or address.get(e["ID"], "Unknown")
     c.event(kind, service, ip, oracle.utc(e["DateTime"].replace("Z", "+00:00")), bounties, kind == "command")
 oracle.write(here, {"constructed.jsonl": c})
