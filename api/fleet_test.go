@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -236,6 +237,34 @@ func TestFleet_WithoutAManagerIsNotReady(t *testing.T) {
 	} {
 		r.WantProblem(http.StatusServiceUnavailable, "The service is not ready")
 	}
+}
+
+// TestFleet_EachRouteDropsWhatItChanged, also for a manager that tells nobody.
+func TestFleet_EachRouteDropsWhatItChanged(t *testing.T) {
+	t.Parallel()
+	var manager *fleet.Manager
+	w := testutil.New(t, testutil.With(func(o *api.Options) {
+		manager = fleet.NewManager(fleet.Options{State: fleet.NewStateFile(filepath.Join(t.TempDir(), "state.json")), Driver: &testutil.Driver{}})
+		o.Fleet, o.Manager = manager, manager
+	}))
+	seen := func(step string) []fleet.Decky {
+		got := testutil.Decode[[]fleet.Decky](w.Viewer.Get("/api/v1/deckies").OK())
+		kept, err := manager.Deckies(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, kept, got, step)
+		stats := testutil.Decode[map[string]int](w.Viewer.Get("/api/v1/stats").OK())
+		assert.Equal(t, len(kept), stats["deployed_deckies"], step)
+		return got
+	}
+	seen("nothing")
+	w.Admin.Post(deployPath, ini("[a]", "archetype=database-server")).OK()
+	seen("deployed")
+	w.Admin.Post("/api/v1/deckies/a/mutate", nil).OK()
+	seen("mutated")
+	w.Admin.Put("/api/v1/deckies/a/mutate-interval", map[string]string{"mutate_interval": "7m"}).OK()
+	assert.EqualValues(t, 7, *seen("interval")[0].MutateInterval)
+	w.Admin.Delete("/api/v1/deckies/a").OK()
+	assert.Empty(t, seen("removed"))
 }
 
 // TestFleet_ADeckyNamedDeployIsNoRoute: to the contract the path is the

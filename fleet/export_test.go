@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"math/rand/v2"
 	"os"
 	"time"
 )
@@ -17,6 +18,11 @@ func (f *StateFile) Limit(bytes int64) { f.limit = bytes }
 
 // SameFile reports whether two looks at a file see the same content.
 func SameFile(a, b os.FileInfo) bool { return sameFile(a, b) }
+
+// Mutated chooses other services for a decky.
+func Mutated(random *rand.Rand, d *Decky, runnable []string) ([]string, bool) {
+	return mutated(random, d, runnable)
+}
 
 // Sections returns what the INI reader takes from a text: the values by section
 // and key, nil where one cannot be expanded; ok is false for a refused text.

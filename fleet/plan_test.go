@@ -158,6 +158,19 @@ func TestPlan_EveryArchetypeGivesABelievableMachine(t *testing.T) {
 	assert.NotEqual(t, p, plan(t, o))
 }
 
+func TestPlan_NoTwoMachinesHaveOneHostName(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} { // of 7000 names, so that chance alone would fail
+		lines = append(lines, "["+name+"]", "archetype=iot-device", "amount=100")
+	}
+	seen := map[string]bool{}
+	for _, d := range plan(t, options(t, lines...)).Deckies {
+		assert.False(t, seen[d.Hostname], d.Hostname)
+		seen[d.Hostname] = true
+	}
+}
+
 func TestPlan_RandomServicesFitTogether(t *testing.T) {
 	t.Parallel()
 	counts, seen := map[int]int{}, map[string]bool{}
@@ -182,6 +195,35 @@ func TestPlan_RandomServicesFitTogether(t *testing.T) {
 	for _, d := range plan(t, o).Deckies {
 		assert.Subset(t, o.Services, d.Services)
 	}
+}
+
+// TestMutated_ServicesFitTogether: a service whose ports others have would listen
+// nowhere.
+func TestMutated_ServicesFitTogether(t *testing.T) {
+	t.Parallel()
+	random, d := rand.New(rand.NewPCG(1, 2)), fleet.Decky{Services: []string{"ssh"}}
+	for range 3000 {
+		services, ok := fleet.Mutated(random, &d, nil)
+		require.True(t, ok)
+		require.NotEqual(t, d.Services, services)
+		taken := map[fleet.Port]string{}
+		for _, l := range fleet.Listeners(services) {
+			taken[l.Port] = l.Service
+		}
+		for _, name := range services {
+			s, _ := fleet.ServiceNamed(name)
+			for _, p := range s.Ports {
+				owner := taken[p]
+				require.True(t, owner == name || (name == "http" && owner == "https"), "%v: %s has the port of %s", services, owner, name)
+			}
+		}
+		d.Services = services
+	}
+	only := fleet.Decky{Services: []string{"ssh"}}
+	_, ok := fleet.Mutated(random, &only, []string{"ssh"})
+	assert.False(t, ok)
+	_, ok = fleet.Mutated(random, &only, []string{})
+	assert.False(t, ok)
 }
 
 func TestPlan_SaysWhatIsIgnored(t *testing.T) {

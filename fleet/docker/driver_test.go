@@ -113,6 +113,12 @@ func TestApply_TouchesOnlyWhatChanges(t *testing.T) {
 	assert.Equal(t, 1, e.calls("POST /images/create"), "the image is made once")
 	assert.Equal(t, 1, e.calls("POST /networks/create"))
 
+	e.set("a", "exited")
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a, b)))
+	assert.Equal(t, []string{"a", "b", "other"}, e.running(), "one that ended is made anew")
+	assert.NotEqual(t, kept, e.container("a").id)
+	kept = e.container("a").id
+
 	again := newDriver(t, e, func(o *docker.Options) { o.Dir = e.dir }) // as after a kill
 	require.NoError(t, again.ApplyConfig(t.Context(), fleetOf(a, b)))
 	assert.Equal(t, kept, e.container("a").id)
