@@ -75,7 +75,13 @@ func TestURL(t *testing.T) {
 	c := config(t, newFactory(t))
 	base, user, password := setting(flagURL), os.Getenv("FUZZ_USER"), os.Getenv("FUZZ_PASSWORD")
 	if base == "" {
-		w := testutil.New(t, testutil.With(func(o *api.Options) { o.Ingest = pipeline{} }))
+		var in *pipeline
+		w := testutil.New(t, testutil.With(func(o *api.Options) {
+			in = &pipeline{}
+			o.Ingest = in
+		}))
+		in.store, in.server = w.Store, func() *api.Server { return w.Server }
+		t.Cleanup(func() { assert.NoError(t, in.close()) })
 		w.Seed(20)
 		server := httptest.NewServer(w.Server)
 		t.Cleanup(server.Close)

@@ -180,6 +180,7 @@ type world struct {
 	factory *factory
 	store   *sqlite.Store
 	server  *api.Server
+	ingest  *pipeline
 	clock   *clock
 	path    string
 	secret  []byte
@@ -215,6 +216,7 @@ func (f *factory) open1(ctx context.Context, kind string) (*world, error) {
 	if w.store, err = template.Clone(ctx, sqlite.Options{Now: w.clock.Now, Readers: 2}); err != nil {
 		return nil, fmt.Errorf("clone: %w", err)
 	}
+	w.ingest = newPipeline(w.store, func() *api.Server { return w.server })
 	passwords, err := auth.NewPasswords(bcrypt.MinCost, w.clock.Now)
 	if err != nil {
 		return nil, fmt.Errorf("passwords: %w", err)
@@ -227,7 +229,7 @@ func (f *factory) open1(ctx context.Context, kind string) (*world, error) {
 	manager := fleet.NewManager(managed)
 	o := api.Options{
 		Store: w.store, Fleet: manager, Manager: manager, Contract: f.contract, Secret: w.secret,
-		Passwords: passwords, Now: w.clock.Now, Developer: kind == worldDeveloper, Ingest: pipeline{},
+		Passwords: passwords, Now: w.clock.Now, Developer: kind == worldDeveloper, Ingest: w.ingest,
 	}
 	if f.options != nil {
 		f.options(&o)
@@ -399,6 +401,9 @@ func (w *world) commit(n int) {
 }
 
 func (w *world) close() {
+	if err := w.ingest.close(); err != nil {
+		panic("fuzz: " + err.Error())
+	}
 	w.server.Close()
 	if err := w.store.Close(); err != nil {
 		panic("fuzz: close the database: " + err.Error())

@@ -197,7 +197,11 @@ func (w *World) close() {
 		write, read := w.Store.PoolStats()
 		return unused(write, read)
 	}
-	if err := errors.Join(eventually(connections), eventually(w.goroutines.gone)); err != nil {
+	goroutines := func() error {
+		w.serving.closeIdle()
+		return w.goroutines.gone()
+	}
+	if err := errors.Join(eventually(connections), eventually(goroutines)); err != nil {
 		w.t.Errorf("leaked: %v", err)
 	}
 	w.goroutines.ended()
@@ -250,11 +254,18 @@ func serve(t testing.TB, h http.Handler, tcp bool) *serving {
 	return s
 }
 
+// closeIdle ends the connections that nobody uses. A connection that the client
+// dialed in advance, or that was accepted in the moment of the stop, may come
+// to be idle only afterwards.
+func (s *serving) closeIdle() {
+	s.transport.CloseIdleConnections()
+	_ = s.server.Close()
+}
+
 // stop ends the server. Connections that a test still uses are cut.
 func (s *serving) stop(t testing.TB) {
 	t.Helper()
-	s.transport.CloseIdleConnections()
-	_ = s.server.Close()
+	s.closeIdle()
 	<-s.done
 	gone := make(chan struct{})
 	go func() {
