@@ -91,7 +91,7 @@ func (p *pipeline) close() error {
 
 // Push implements [api.Ingest], in the API's words.
 func (p *pipeline) Push(ctx context.Context, batch repo.Push) (repo.Receipt, error) {
-	in, err := p.ingester()
+	in, err := p.ingester() //nolint:contextcheck // it lives as long as the world
 	if err != nil {
 		return repo.Receipt{}, err
 	}
