@@ -12,11 +12,7 @@ const beelzebubEvent = "New Event"
 // sniffBeelzebub recognises an event by its wrapping, and what the pot says when
 // it starts. Its other messages look like anybody's and are known only between
 // events.
-func sniffBeelzebub(line []byte) bool {
-	o, err := parseObject(line)
-	if err != nil {
-		return false
-	}
+func sniffBeelzebub(o *object) bool {
 	msg, _ := o.str("msg")
 	if strings.HasPrefix(msg, "Init service ") && o.get("level") != nil && o.get("port") != nil {
 		return true

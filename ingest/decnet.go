@@ -9,9 +9,8 @@ import (
 
 // sniffDecnet recognises the collector's lines by the keys that only they have
 // at their top.
-func sniffDecnet(line []byte) bool {
-	o, err := parseObject(line)
-	if err != nil || o.get("timestamp") == nil {
+func sniffDecnet(o *object) bool {
+	if o.get("timestamp") == nil {
 		return false
 	}
 	if _, ok := o.str("raw_line"); ok {

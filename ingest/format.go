@@ -23,6 +23,21 @@ type Format struct {
 	// Reference is a time by which the line was written, such as when its file was
 	// last changed. It is as pure: the same line and reference give the same.
 	ParseAt func(line []byte, reference time.Time) ([]Record, error)
+	// sniffObject is Sniff for a line that is an object, which is read once for
+	// all formats that have one; nil for the others.
+	sniffObject func(o *object) bool
+}
+
+// ofObjects is a format that knows its lines by their object.
+func ofObjects(name string, sniff func(o *object) bool, parse func(line []byte) ([]Record, error)) Format {
+	return Format{
+		Name: name,
+		Sniff: func(line []byte) bool {
+			o, err := parseObject(line)
+			return err == nil && sniff(&o)
+		},
+		Parse: parse, sniffObject: sniff,
+	}
 }
 
 // Record is what a line says.
@@ -51,7 +66,7 @@ type SessionRef struct {
 // a line of a source without one.
 func Formats() []Format {
 	return append([]Format{
-		{Name: "decnet", Sniff: sniffDecnet, Parse: single(parseDecnet)},
+		ofObjects("decnet", sniffDecnet, single(parseDecnet)),
 		{Name: "cowrie", Sniff: sniffCowrie, Parse: single(parseCowrie)},
 		{Name: "syslog", Sniff: sniffSyslog, Parse: parseSyslogLine},
 		{Name: "opencanary", Sniff: sniffOpenCanary, Parse: parseOpenCanary},
@@ -61,9 +76,9 @@ func Formats() []Format {
 		{Name: "honeytrap-go", Sniff: sniffHoneytrapGo, Parse: parseHoneytrapGo},
 		{Name: "sshd", Sniff: sniffSSHD, Parse: parseSSHD, ParseAt: parseSSHDAt},
 		{Name: "web", Sniff: sniffWeb, Parse: single(parseWeb)},
-		{Name: "suricata", Sniff: sniffSuricata, Parse: single(parseSuricata)},
-		{Name: "glutton", Sniff: sniffGlutton, Parse: single(parseGlutton)},
-		{Name: "beelzebub", Sniff: sniffBeelzebub, Parse: single(parseBeelzebub)},
+		ofObjects("suricata", sniffSuricata, single(parseSuricata)),
+		ofObjects("glutton", sniffGlutton, single(parseGlutton)),
+		ofObjects("beelzebub", sniffBeelzebub, single(parseBeelzebub)),
 	}, shippedMappings()...)
 }
 
@@ -89,9 +104,22 @@ func formatNamed(formats []Format, name string) (Format, bool) {
 
 // sniff returns the first format that recognises the line.
 func sniff(formats []Format, line []byte) (Format, bool) {
-	for _, f := range formats {
-		if f.Sniff(line) {
-			return f, true
+	var o *object
+	isObject := true
+	for i := range formats {
+		f := &formats[i]
+		if f.sniffObject == nil {
+			if f.Sniff(line) {
+				return *f, true
+			}
+			continue
+		}
+		if o == nil && isObject {
+			parsed, err := parseObject(line)
+			o, isObject = &parsed, err == nil
+		}
+		if isObject && f.sniffObject(o) {
+			return *f, true
 		}
 	}
 	return Format{}, false

@@ -10,9 +10,8 @@ import (
 
 // sniffGlutton recognises Glutton's sensor id beside an address, in the spelling
 // of either of its logs.
-func sniffGlutton(line []byte) bool {
-	o, err := parseObject(line)
-	if err != nil || o.get("sensorID") == nil {
+func sniffGlutton(o *object) bool {
+	if o.get("sensorID") == nil {
 		return false
 	}
 	return o.get("srcHost") != nil && o.get("dstPort") != nil ||

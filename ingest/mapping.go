@@ -46,13 +46,10 @@ func LoadMapping(data []byte) (Format, error) {
 	if err != nil {
 		return Format{}, err
 	}
-	return Format{Name: m.name, Sniff: m.sniffs, Parse: single(m.parse)}, nil
+	return ofObjects(m.name, m.sniffs, single(m.parse)), nil
 }
 
-func (m *mapping) sniffs(line []byte) bool {
-	o, err := parseObject(line)
-	return err == nil && allHold(m.sniff, &o)
-}
+func (m *mapping) sniffs(o *object) bool { return allHold(m.sniff, o) }
 
 func (m *mapping) parse(line []byte) (Record, error) {
 	o, err := parseObject(line)

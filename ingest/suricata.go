@@ -9,9 +9,8 @@ import (
 
 // sniffSuricata recognises eve.json by an event type that names an object of the
 // line, or that has a flow's number beside it.
-func sniffSuricata(line []byte) bool {
-	o, err := parseObject(line)
-	if err != nil || o.get("timestamp") == nil {
+func sniffSuricata(o *object) bool {
+	if o.get("timestamp") == nil {
 		return false
 	}
 	kind, ok := o.str("event_type")
