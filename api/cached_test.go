@@ -306,6 +306,31 @@ func TestCached_AWriteIsSeenByTheNextRead(t *testing.T) {
 	}
 }
 
+// TestCached_RetentionIsSeenByTheNextRead does the same for events that go without
+// a request.
+func TestCached_RetentionIsSeenByTheNextRead(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t, testutil.Developer())
+	w.Seed(12)
+	reads := []string{"/api/v1/stats", "/api/v1/logs", "/api/v1/logs/histogram"}
+	for _, read := range reads {
+		w.Viewer.Get(read).OK() // warm
+	}
+	removed, _, err := w.Store.Expire(t.Context(), time.Unix(0, repo.MaxUnixNano), 5)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, removed)
+	w.Server.EventsExpired()
+	got := map[string]string{}
+	for _, read := range reads {
+		got[read] = string(w.Viewer.Get(read).OK().Body)
+	}
+	assert.Contains(t, got["/api/v1/stats"], `"total_logs":7`)
+	w.Reset()
+	for _, read := range reads {
+		assert.JSONEq(t, string(w.Viewer.Get(read).OK().Body), got[read])
+	}
+}
+
 // TestCached_ReinitEmptiesEverything says in numbers what the matrix compares.
 func TestCached_ReinitEmptiesEverything(t *testing.T) {
 	t.Parallel()

@@ -197,6 +197,14 @@ func (s *Server) Reset() {
 	}
 }
 
+// EventsExpired drops what is remembered of events, after some were removed by
+// others than the API's clients, such as retention.
+func (s *Server) EventsExpired() {
+	for _, r := range []Resetter{s.stats, s.logs, s.histogram, s.hub} {
+		r.Reset()
+	}
+}
+
 // CacheCounts returns the counters of every cache, in no order.
 func (s *Server) CacheCounts() []CacheCounts {
 	all := make([]CacheCounts, 0, len(s.caches))

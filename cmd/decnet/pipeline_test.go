@@ -131,7 +131,8 @@ func TestRetention_RemovesTheOldInSmallBatches(t *testing.T) {
 				if name == "neither" {
 					f.fail = nil
 				}
-				c.r.store, c.r.now, c.r.log = f, time.Now, slog.New(slog.DiscardHandler)
+				told := 0
+				c.r.store, c.r.now, c.r.removed, c.r.log = f, time.Now, func() { told++ }, slog.New(slog.DiscardHandler)
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan struct{})
 				go func() { c.r.run(ctx); close(done) }()
@@ -140,6 +141,12 @@ func TestRetention_RemovesTheOldInSmallBatches(t *testing.T) {
 				<-done
 				assert.InDelta(t, c.left, len(f.days), retainLimit)
 				assert.LessOrEqual(t, c.left-retainLimit, len(f.days))
+				if name == "neither" {
+					assert.Zero(t, told)
+				} else {
+					assert.InDelta(t, 1, told, 1, "the caches are dropped when it is done, not at each step")
+					assert.Positive(t, told)
+				}
 				for i := 1; i < len(f.calls); i++ {
 					assert.GreaterOrEqual(t, f.calls[i].Sub(f.calls[i-1]), retainPause, "others get their turn between")
 				}

@@ -36,13 +36,18 @@ type retention struct {
 	days int
 	size int64
 	now  func() time.Time
-	log  *slog.Logger
+	// removed is called when events were removed; nil means that nobody asks.
+	removed func()
+	log     *slog.Logger
 }
 
 // run looks once a minute until ctx is done.
 func (r *retention) run(ctx context.Context) {
 	for {
 		n, err := r.once(ctx)
+		if n > 0 && r.removed != nil {
+			r.removed()
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -117,7 +122,7 @@ func (a *app) startRetention(ctx context.Context) error {
 	if a.config.RetainDays == 0 && size == 0 {
 		return nil
 	}
-	r := retention{store: a.store, days: a.config.RetainDays, size: size, now: a.now, log: a.log}
+	r := retention{store: a.store, days: a.config.RetainDays, size: size, now: a.now, removed: a.server.EventsExpired, log: a.log}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
