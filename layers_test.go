@@ -49,16 +49,18 @@ func allowed() map[string][]string {
 }
 
 // imitated is what a package of an imitated service may import: nothing that
-// reaches the network, the database or another service. The two that others
-// build on import trap only, and trap nothing.
+// reaches the network, the database or another service. Those that others
+// build on import less, and trap nothing.
 func imitated(importPath string) []string {
 	switch path.Base(importPath) {
 	case "trap":
 		return nil
 	case "traptest", "tlstrap", "shell":
 		return []string{"decnet/decoy/trap"}
+	case "httptrap":
+		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap"}
 	default:
-		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/shell"}
+		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/httptrap", "decnet/decoy/shell"}
 	}
 }
 
