@@ -3,6 +3,7 @@ package contract_test
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -105,6 +106,10 @@ func TestDocument_Responses(t *testing.T) {
 		for _, status := range op.Statuses {
 			r := spec.Responses.Status(status).Value
 			where := op.ID + " " + strconv.Itoa(status)
+			if status == http.StatusRequestHeaderFieldsTooLarge {
+				assert.Contains(t, r.Content, "text/plain", where)
+				continue // net/http answers before anything of ours sees the request
+			}
 			for _, name := range []string{"X-Request-Id", "Cache-Control"} {
 				if assert.NotNil(t, r.Headers[name], "%s %s", where, name) {
 					assert.True(t, r.Headers[name].Value.Required, "%s %s", where, name)

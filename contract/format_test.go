@@ -11,6 +11,7 @@ import (
 
 func TestParseTimeBound(t *testing.T) {
 	t.Parallel()
+	pattern := load(t).Doc().Components.Parameters["StartTime"].Value.Schema.Value.Pattern
 	for text, want := range map[string]struct{ first, last string }{
 		"2026-04-17":                          {"2026-04-17T00:00:00Z", "2026-04-17T23:59:59.999999999Z"},
 		"2024-02-29":                          {"2024-02-29T00:00:00Z", "2024-02-29T23:59:59.999999999Z"},
@@ -32,6 +33,8 @@ func TestParseTimeBound(t *testing.T) {
 			t.Parallel()
 			first, last, ok := contract.ParseTimeBound(text)
 			assert.True(t, ok)
+			// Clients and tools that don't know our format have a pattern to go by.
+			assert.Regexp(t, pattern, text)
 			assert.Equal(t, want.first, first.Format(time.RFC3339Nano))
 			assert.Equal(t, want.last, last.Format(time.RFC3339Nano))
 		})

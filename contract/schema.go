@@ -175,14 +175,16 @@ func (c *schema) checkString(at place, v string, f *findings) {
 			return // a longer text is not worth a pattern's time
 		}
 	}
-	if c.pattern != nil && !c.pattern.MatchString(v) {
+	// What a format wants is said in words; a pattern beside it says the same again.
+	badFormat := c.format != nil && !c.format.Valid(v)
+	if badFormat {
+		f.add(at.violation("format", "be "+c.format.Wants))
+	}
+	if c.pattern != nil && !badFormat && !c.pattern.MatchString(v) {
 		f.add(at.violation("pattern", "match the pattern "+c.pattern.String()))
 	}
 	if c.enum != nil && !slices.Contains(c.enum, v) {
 		f.add(at.violation("enum", "be one of "+strings.Join(c.enum, ", ")))
-	}
-	if c.format != nil && !c.format.Valid(v) {
-		f.add(at.violation("format", "be "+c.format.Wants))
 	}
 }
 
