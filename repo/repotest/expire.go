@@ -190,3 +190,27 @@ func testExpireRejects(t *testing.T, s Store) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(5), n, "all that ever were")
 }
+
+// testExpireRejectsWithEvents: who makes room for a size keeps the newest of
+// both, and not events alone.
+func testExpireRejectsWithEvents(t *testing.T, s Store) {
+	ctx := t.Context()
+	b := &repo.Batch{}
+	for i := range 10 {
+		at := day().Add(time.Duration(i) * time.Hour)
+		e := event(0)
+		e.Time = at
+		b.Events = append(b.Events, e)
+		b.Rejects = append(b.Rejects, repo.Reject{SeenAt: at.Add(5*time.Hour), Line: []byte("x")})
+	}
+	require.NoError(t, s.Commit(ctx, b))
+	for _, left := range []int{10, 9, 6} {
+		removed, more, err := s.Expire(ctx, time.Unix(0, repo.MaxUnixNano), 3)
+		require.NoError(t, err)
+		assert.Equal(t, int64(3), removed)
+		assert.True(t, more)
+		_, rejects, err := s.RejectPage(ctx, repo.RejectQuery{Limit: 1})
+		require.NoError(t, err)
+		assert.EqualValues(t, left, rejects)
+	}
+}

@@ -103,6 +103,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Expire", testExpire},
 		{"Expire/Keys", testExpireKeys},
 		{"Expire/Rejects", testExpireRejects},
+		{"Expire/RejectsWithEvents", testExpireRejectsWithEvents},
 		{"Commit/Atomic", testAtomic},
 		{"Commit/InvalidTime", testInvalidTime},
 		{"Commit/Concurrent", testConcurrent},

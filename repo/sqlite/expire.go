@@ -9,9 +9,10 @@ import (
 )
 
 // Expire removes up to limit of the oldest events before a time, with their
-// commands, and up to limit rejects that were read before it. It is one short
-// transaction: the caller pauses between calls, so that ingest and readers are
-// never kept waiting, and calls again while more is true.
+// commands, and up to limit rejects that were read before it, and before the
+// events that are left: who makes room removes what is old of both. It is one
+// short transaction: the caller pauses between calls, so that ingest and readers
+// are never kept waiting, and calls again while more is true.
 //
 // Counts follow the rows: totals, lists and search see what is there. What was
 // learnt stays: attackers, their profiles, bounties, credentials, how many events
@@ -26,8 +27,12 @@ func (s *Store) Expire(ctx context.Context, before time.Time, limit int) (remove
 			return err
 		}
 		var moreEvents, moreRejects bool
-		if removed, moreEvents, err = w.expireEvents(last, limit); err != nil {
+		var reached int64
+		if removed, reached, moreEvents, err = w.expireEvents(last, limit); err != nil {
 			return err
+		}
+		if moreEvents {
+			before = fromNanos(reached)
 		}
 		if moreRejects, err = w.expireRejects(before, limit); err != nil {
 			return err
@@ -53,37 +58,38 @@ type oldEvent struct {
 	nanos int64
 }
 
-// expireEvents removes the oldest events up to a time.
-func (w *batchWriter) expireEvents(last int64, limit int) (removed int64, more bool, err error) {
+// expireEvents removes the oldest events up to a time. If there are more of them,
+// it tells the time that it reached.
+func (w *batchWriter) expireEvents(last int64, limit int) (removed, reached int64, more bool, err error) {
 	// One more than is removed tells whether there are more.
 	rows, err := w.tx.QueryContext(w.quiet, `SELECT id, time, decky, service, event_type FROM logs
 		WHERE time <= ? ORDER BY time, id LIMIT ?`, last, limit+1)
 	if err != nil {
-		return 0, false, err
+		return 0, 0, false, err
 	}
 	list, err := collect(rows, func(scan func(...any) error) (e oldEvent, err error) {
 		err = scan(&e.ID, &e.nanos, &e.Decky, &e.Service, &e.EventType)
 		return e, err
 	})
 	if err != nil {
-		return 0, false, err
+		return 0, 0, false, err
 	}
 	if more = len(list) > limit; more {
-		list = list[:limit]
+		reached, list = list[limit].nanos, list[:limit]
 	}
 	for i := range list {
 		if err := w.ctx.Err(); err != nil {
-			return 0, false, err
+			return 0, 0, false, err
 		}
 		if err := w.expireEvent(&list[i]); err != nil {
-			return 0, false, err
+			return 0, 0, false, err
 		}
 	}
 	w.add(counterLogs, -int64(len(list)))
 	if err := w.lowerRollups(); err != nil {
-		return 0, false, err
+		return 0, 0, false, err
 	}
-	return int64(len(list)), more, w.lowerFacets()
+	return int64(len(list)), reached, more, w.lowerFacets()
 }
 
 func (w *batchWriter) expireEvent(e *oldEvent) error {
