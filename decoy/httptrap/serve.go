@@ -31,6 +31,8 @@ type Recorder interface {
 // Response is an answer.
 type Response struct {
 	Status int
+	// Old says HTTP/1.0 in the status line.
+	Old bool
 	// Reason follows the status, as the server writes it.
 	Reason string
 	// Headers are those that are sent. Where Chunked is not set one of them tells the
@@ -204,7 +206,11 @@ func write(w net.Conn, r *Request, a Response) error {
 		_, err := w.Write(a.Body)
 		return err //nolint:wrapcheck // it only says that the connection ended
 	}
-	b := fmt.Appendf(make([]byte, 0, 512+len(a.Body)), "HTTP/1.1 %03d %s\r\n", a.Status, a.Reason)
+	version := "HTTP/1.1"
+	if a.Old {
+		version = "HTTP/1.0"
+	}
+	b := fmt.Appendf(make([]byte, 0, 512+len(a.Body)), "%s %03d %s\r\n", version, a.Status, a.Reason)
 	for _, h := range a.Headers {
 		b = append(append(append(append(b, h.Name...), ": "...), h.Value...), "\r\n"...)
 	}
