@@ -53,14 +53,16 @@ func allowed() map[string][]string {
 // build on import less, and trap nothing.
 func imitated(importPath string) []string {
 	switch path.Base(importPath) {
-	case "trap":
+	case "trap", "ber":
 		return nil
 	case "traptest", "tlstrap", "shell":
 		return []string{"decnet/decoy/trap"}
+	case "ntlmtrap":
+		return []string{"decnet/decoy/trap", "decnet/decoy/ber"}
 	case "httptrap":
 		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap"}
 	default:
-		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/httptrap", "decnet/decoy/shell"}
+		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/httptrap", "decnet/decoy/shell", "decnet/decoy/ber", "decnet/decoy/ntlmtrap"}
 	}
 }
 
