@@ -15,7 +15,7 @@ import (
 
 // relations are the rules between answers that this API promises.
 func relations() []engine.Relation {
-	return slices.Concat(readRelations(), writeRelations(), accessRelations())
+	return slices.Concat(readRelations(), naiveRelations(), writeRelations(), accessRelations())
 }
 
 // lists are the operations that answer pages, and the key of their rows.
