@@ -134,6 +134,8 @@ func hints(op *engine.Operation) func(in, name, pointer string) []any {
 			return []any{"decky-0", "decky-1", "decky-0", "ghost"}
 		case "body /ini_content":
 			return deployments()
+		case "body /mutate_interval":
+			return []any{"7m", "2d", "3M", "4y", nil}
 		case "header If-None-Match":
 			return []any{"*", `"a"`, `W/"a", "b"`, `""`}
 		case "header Last-Event-ID":
@@ -227,9 +229,11 @@ func extra(op *engine.Operation) []engine.Trial {
 		for _, name := range []string{"decky-0", "ghost"} {
 			c := engine.Case{Actor: actorAdmin, Args: []engine.Arg{{In: "path", Name: "name", Value: name}}}
 			if op.ID == "setMutateInterval" {
-				c.Body = body(map[string]any{"mutate_interval": nil})
+				c.Body = body(map[string]any{"mutate_interval": "9d"})
 			}
-			out = append(out, one(worldSeeded, c))
+			t := one(worldSeeded, c)
+			t.Relation = "write_is_visible"
+			out = append(out, t)
 		}
 	case "getAttacker", "listCommands":
 		out = append(out, one(worldSeeded, engine.Case{Actor: actorViewer, Args: []engine.Arg{{In: "path", Name: "uuid", Value: "00000000-0000-4000-8000-00000000dead"}}}))

@@ -16,6 +16,7 @@ func writeRelations() []engine.Relation {
 		{Name: "write_is_visible", Applies: is("setDeploymentLimit", "setGlobalMutationInterval"), Check: settingIsVisible},
 		{Name: "write_is_visible", Applies: is("createUser", "deleteUser", "setUserRole", "resetUserPassword"), Check: userIsVisible},
 		{Name: "write_is_visible", Applies: is("createSensor", "deleteSensor"), Check: sensorIsVisible},
+		{Name: "write_is_visible", Applies: is("deployDeckies", "removeDecky", "mutateDecky", "setMutateInterval"), Check: fleetIsVisible},
 		{Name: "write_is_visible", Applies: is("reinit"), Check: purgeIsVisible},
 		{Name: "tokens_are_revoked", Applies: is("deleteUser", "setUserRole", "resetUserPassword"), Check: tokensRevoked},
 		{Name: "password_is_changed", Applies: is("changePassword"), Check: passwordChanged},
