@@ -66,11 +66,14 @@ func newAddresses(subnet netip.Prefix, gateway string, host []string) *addresses
 	}
 	for _, text := range host {
 		if addr, err := netip.ParseAddr(text); err == nil {
-			a.owner[addr.Unmap()] = "this host"
+			a.owner[addr.Unmap()] = hostOwner
 		}
 	}
 	return a
 }
+
+// hostOwner has the addresses of the host.
+const hostOwner = "this host"
 
 // broadcast is the last address of an IPv4 network.
 func broadcast(subnet netip.Prefix) netip.Addr {
@@ -139,7 +142,8 @@ func (p *planner) claimIP(w *Wanted) {
 		p.fault("[%s] ip %s is not in the net %s", w.Name, addr, p.addresses.subnet)
 		return
 	}
-	if owner, taken := p.addresses.owner[addr]; taken {
+	owner, taken := p.addresses.owner[addr]
+	if taken && (owner != hostOwner || p.Network.Apart) {
 		p.fault("[%s] ip %s belongs to %s", w.Name, addr, owner)
 		return
 	}

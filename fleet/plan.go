@@ -16,8 +16,12 @@ type Network struct {
 	Gateway, Interface string
 	// IPvlan says that containers share the interface's MAC address.
 	IPvlan bool
-	// Host are addresses of the host itself, which no decky gets.
+	// Host are addresses of the host itself, which no decky gets unless the INI gives
+	// it one: an alias that was made for it, or the only address that there is.
 	Host []string
+	// Apart says that deckies have network stacks of their own, so that they cannot
+	// have an address of the host at all.
+	Apart bool
 }
 
 // DefaultNetwork is a part of the loopback range, where every host can listen
@@ -35,7 +39,7 @@ type PlanOptions struct {
 	// Limit is how many deckies there may be in the end; 0 means [MaxDeckies].
 	Limit int
 	// Network is used where neither INI nor Current name one; a zero Subnet means
-	// [DefaultNetwork]. Its Host addresses are always respected.
+	// [DefaultNetwork]. What it says of the host always holds.
 	Network Network
 	// Services are those that can be run; nil means all.
 	Services []string
@@ -86,7 +90,7 @@ func NewPlan(o PlanOptions) (Plan, error) {
 	if o.Network.Subnet == "" {
 		known := o.Network
 		o.Network = DefaultNetwork()
-		o.Network.Host, o.Network.IPvlan = known.Host, known.IPvlan
+		o.Network.Host, o.Network.Apart, o.Network.IPvlan = known.Host, known.Apart, known.IPvlan
 	}
 	p := &planner{PlanOptions: o, old: map[string]Decky{}, hostnames: map[string]bool{}, custom: map[string]bool{}}
 	p.plan.Ignored = slices.Clone(o.INI.Ignored)

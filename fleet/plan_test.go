@@ -63,6 +63,17 @@ func TestPlan_AutomaticAddressesAvoidAllThatAreTaken(t *testing.T) {
 	assert.Equal(t, []string{"[b] the net 192.0.2.0/30 has no free address"}, faults(t, o), "of 4 one is the net's, one the broadcast, one the gateway's")
 }
 
+// TestPlan_AnAddressOfTheHostIsTakenOnlyByName: it may be the only one, or an
+// alias that was made for a decky. Containers cannot have it.
+func TestPlan_AnAddressOfTheHostIsTakenOnlyByName(t *testing.T) {
+	t.Parallel()
+	o := options(t, "[general]", "net=192.0.2.0/24", "[a]", "ip=192.0.2.2", "services=ssh", "[b]", "services=ssh")
+	o.Network.Host = []string{"192.0.2.2", "192.0.2.3"}
+	assert.Equal(t, []string{"192.0.2.2", "192.0.2.4"}, ips(plan(t, o).Deckies))
+	o.Network.Apart = true
+	assert.Equal(t, []string{"[a] ip 192.0.2.2 belongs to this host"}, faults(t, o))
+}
+
 // TestPlan_WithoutANetworkStandsOnLoopback: there every host can listen.
 func TestPlan_WithoutANetworkStandsOnLoopback(t *testing.T) {
 	t.Parallel()

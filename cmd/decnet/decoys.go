@@ -128,7 +128,7 @@ func (a *app) buildFleet(ctx context.Context) error {
 		options.Driver = driver.Driver
 		options.Services = slices.AppendSeq(make([]string, 0, len(makers)), maps.Keys(makers)) // never nil, which means all
 		options.Network, options.ComposePath = driver.network, driver.compose
-		options.Network.Host = hostAddresses()
+		options.Network.Host, options.Network.Apart = hostAddresses(), a.config.Driver == driverDocker
 		options.Interval = func(ctx context.Context) (int64, error) { return a.server.MutationInterval(ctx) }
 	}
 	a.fleet = fleet.NewManager(options)
