@@ -345,3 +345,11 @@ func (sh *Shell) Chmod(name string, mode uint32) bool {
 	n.mode = mode & 0o7777
 	return true
 }
+
+// Again logs the same user in once more, on the machine as this session left it.
+// The two must not be used at once.
+func (sh *Shell) Again() *Shell {
+	next := sh.m.Start(sh.peer, sh.user.name)
+	next.fs, next.told, next.cron = sh.fs, sh.told, sh.cron
+	return next
+}

@@ -245,3 +245,37 @@ func TestShell_EndsWithItsContext(t *testing.T) {
 	newBench(t, trap.Identity{}).root().Exec(ctx, "sleep 10; echo never", strings.NewReader(""), &out, &out)
 	require.Empty(t, out.String())
 }
+
+// Without a setting, a few weak passwords open each account: always the same
+// ones, and other ones on the next machine.
+func TestGate_WeakPasswordsArePerMachine(t *testing.T) {
+	t.Parallel()
+	guesses := []string{
+		"123456", "admin", "password", "root", "12345678", "1234", "12345", "123456789", "admin123", "qwerty", "123", "111111", "toor",
+		"P@ssw0rd", "1qaz2wsx", "test", "changeme", "raspberry", "pass", "default", "support", "user", "666666", "888888", "surely not", "",
+	}
+	open := func(decky, user string) string {
+		b := newBench(t, trap.Identity{Decky: decky})
+		g := shell.NewGate(b.Env.Host, nil, b.machine)
+		var got []string
+		for _, guess := range guesses {
+			if g.Allows(user, guess) {
+				got = append(got, guess)
+			}
+		}
+		return strings.Join(got, " ")
+	}
+	root := open("a", "root")
+	assert.Len(t, strings.Fields(root), 6)
+	assert.Equal(t, root, open("a", "root"))
+	assert.NotEqual(t, root, open("b", "root"))
+	assert.NotEqual(t, root, open("a", "admin"))
+	assert.Empty(t, open("a", "nobody"))
+
+	b := newBench(t, trap.Identity{})
+	g := shell.NewGate(b.Env.Host, trap.Config{"password": "only"}, b.machine)
+	assert.True(t, g.Allows("root", "only"))
+	for _, guess := range guesses {
+		assert.False(t, g.Allows("root", guess), guess)
+	}
+}
