@@ -65,7 +65,8 @@ func (n *node) route(c *call) answer {
 
 func (n *node) root(c *call) answer {
 	if c.Method != "GET" && c.Method != "HEAD" {
-		a := object(c, http.StatusMethodNotAllowed, fmt.Sprintf(`{"error":"Incorrect HTTP method for uri [/] and method [%s], allowed: [GET, HEAD]","status":405}`, c.Method))
+		a := object(c, http.StatusMethodNotAllowed, fmt.Sprintf(`{"error":%s,"status":405}`,
+			quote("Incorrect HTTP method for uri [/] and method ["+c.Method+"], allowed: [GET, HEAD]")))
 		a.allow = "GET,HEAD"
 		return a
 	}

@@ -17,6 +17,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("GET", "/_cat/indices/x", "format=json&v", "")
 	f.Add("POST", "/a/_search", "pretty", `{"script":"x.exec(\"id\")"}`)
 	f.Add("PUT", "/%zz/_doc/1", "", "{}")
+	f.Add("\"", "/", "", "")
 	b := traptest.New(f, elastic.New, traptest.Options{Service: "elasticsearch"})
 	site, ok := b.Service.TCP.(httptrap.Site)
 	if !ok {

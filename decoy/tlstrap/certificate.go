@@ -26,7 +26,7 @@ func certificate(e trap.Env, o *Options) (tls.Certificate, error) {
 	if o.CertPEM != "" || o.KeyPEM != "" {
 		return fromSettings(o)
 	}
-	b, err := e.Host.Key(keyName(o), func() ([]byte, error) { return create(e, o) })
+	b, err := e.Host.Key(keyName(e, o), func() ([]byte, error) { return create(e, o) })
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("the TLS certificate: %w", err)
 	}
@@ -53,8 +53,12 @@ func lines(s string) string { return strings.ReplaceAll(s, `\n`, "\n") }
 
 // keyName differs where the certificate would, so that a changed setting gives a
 // new one and the old setting the old one again.
-func keyName(o *Options) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%q|%v|%d", o.Subject.String(), o.Issuer.String(), o.DNSNames, o.IPs, o.Days))
+func keyName(e trap.Env, o *Options) string {
+	id := fmt.Appendf(nil, "%s|%s|%q|%v|%d", o.Subject.String(), o.Issuer.String(), o.DNSNames, o.IPs, o.Days)
+	if o.renewed() {
+		id = fmt.Appendf(id, "|%d", issued(e, o).Unix())
+	}
+	sum := sha256.Sum256(id)
 	return "tls_" + hex.EncodeToString(sum[:6]) + ".pem"
 }
 
@@ -67,7 +71,7 @@ func create(e trap.Env, o *Options) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
-	from := issued(e)
+	from := issued(e, o)
 	leaf := &x509.Certificate{
 		SerialNumber: serial(e, "leaf"), Subject: o.Subject, DNSNames: o.DNSNames, IPAddresses: o.IPs,
 		NotBefore: from, NotAfter: from.AddDate(0, 0, o.Days), BasicConstraintsValid: true,
@@ -107,11 +111,22 @@ func authority(e trap.Env, name pkix.Name, from time.Time) (*x509.Certificate, c
 	}, key, nil
 }
 
-// issued is when the machine was set up, between a month and a year before the
-// certificate is first needed.
-func issued(e trap.Env) time.Time {
+// renewed says that somebody renews the certificate before it ends; those that
+// are made for many years are forgotten.
+func (o *Options) renewed() bool { return o.Days < 730 }
+
+// issued is when the certificate was made: with the machine, between a month and a
+// year before it is first needed, or when it was last renewed, a month before the
+// end of the one before.
+func issued(e trap.Env, o *Options) time.Time {
+	const day = 24 * time.Hour
 	r := e.Host.Rand("tls issued")
-	return e.Now().UTC().AddDate(0, 0, -30-r.IntN(330)).Add(-time.Duration(r.IntN(86400)) * time.Second).Truncate(time.Second)
+	now := e.Now().UTC().Truncate(time.Second)
+	if !o.renewed() {
+		return now.AddDate(0, 0, -30-r.IntN(330)).Add(-time.Duration(r.IntN(int(day/time.Second))) * time.Second)
+	}
+	period := int64(max(o.Days-30, 1)) * int64(day/time.Second)
+	return now.Add(-time.Duration((now.Unix()+r.Int64N(period))%period) * time.Second)
 }
 
 func serial(e trap.Env, of string) *big.Int {

@@ -103,7 +103,7 @@ func TestUpgrade_TheCertificateIsPlausibleAndStays(t *testing.T) {
 		got := c.ConnectionState().PeerCertificates
 		require.Len(t, got, 1)
 		now := b.Env.Now()
-		assert.True(t, got[0].NotBefore.Before(now.AddDate(0, 0, -29)))
+		assert.True(t, got[0].NotBefore.Before(now))
 		assert.True(t, got[0].NotAfter.After(now))
 		return got[0]
 	}
@@ -123,6 +123,26 @@ func TestUpgrade_TheCertificateIsPlausibleAndStays(t *testing.T) {
 	assert.Equal(t, 365*24*time.Hour, other.NotAfter.Sub(other.NotBefore))
 	assert.NotEmpty(t, other.AuthorityKeyId)
 	assert.Equal(t, first.Raw, leaf(tlstrap.Options{}).Raw, "other options have other certificates")
+}
+
+func TestUpgrade_AShortCertificateIsRenewedInTime(t *testing.T) {
+	t.Parallel()
+	keys := t.TempDir()
+	now := time.Date(2026, 4, 14, 9, 3, 24, 0, time.UTC)
+	different := map[string]bool{}
+	for range 10 {
+		now = now.AddDate(0, 0, 100)
+		b := traptest.New(t, maker(tlstrap.Options{Issuer: pkix.Name{CommonName: "kubernetes"}, Days: 365}),
+			traptest.Options{Now: func() time.Time { return now }, Identity: trap.Identity{Keys: keys}})
+		c, err := client(t, b, &tls.Config{MinVersion: tls.VersionTLS12})
+		require.NoError(t, err)
+		leaf := c.ConnectionState().PeerCertificates[0]
+		assert.False(t, leaf.NotBefore.After(now))
+		assert.True(t, leaf.NotAfter.After(now.AddDate(0, 0, 29)))
+		different[leaf.NotBefore.String()] = true
+	}
+	assert.LessOrEqual(t, len(different), 4, "not more often than need be")
+	assert.GreaterOrEqual(t, len(different), 3)
 }
 
 func TestUpgrade_FailedHandshakesAreRecorded(t *testing.T) {

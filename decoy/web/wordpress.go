@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/hex"
 	"fmt"
 	"html"
 	"net/url"
@@ -15,17 +14,29 @@ import (
 // wordpress imitates a small blog.
 type wordpress struct {
 	version, title, admin string
-	hash                  string
+	installed             time.Time
 }
+
+// readme and license are the begins of two files that tell scanners what this is.
+const (
+	readme = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n\t<meta name=\"viewport\" content=\"width=device-width\" />\n" +
+		"\t<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\" />\n\t<title>WordPress &#8250; ReadMe</title>\n" +
+		"\t<link rel=\"stylesheet\" href=\"wp-admin/css/install.css?ver=20100228\" type=\"text/css\" />\n</head>\n<body>\n" +
+		"<h1 id=\"logo\">\n\t<a href=\"https://wordpress.org/\"><img alt=\"WordPress\" src=\"wp-admin/images/wordpress-logo.png\" /></a>\n</h1>\n" +
+		"<p style=\"text-align: center\">Semantic Personal Publishing Platform</p>\n</body>\n</html>\n"
+	license = "WordPress - Web publishing software\n\nThis program is free software; you can redistribute it and/or modify\n" +
+		"it under the terms of the GNU General Public License as published by\nthe Free Software Foundation; either version 2 of the License, or\n" +
+		"(at your option) any later version.\n"
+)
 
 func newWordPress(h *trap.Host) *wordpress {
 	r := h.Rand("wordpress")
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	return &wordpress{
-		version: pick("6.4.3", "6.4.5", "6.5.5", "6.6.2"),
-		title:   pick("Company News", "Our Blog", "Team Updates", "Welcome", "Intranet"),
-		admin:   pick("admin", "admin", "webmaster", "editor"),
-		hash:    hex.EncodeToString(h.Derive("wordpress cookie hash", 16)),
+		version:   pick("6.4.3", "6.4.5", "6.5.5", "6.6.2"),
+		title:     pick("Company News", "Our Blog", "Team Updates", "Welcome", "Intranet"),
+		admin:     pick("admin", "admin", "webmaster", "editor"),
+		installed: installed(h).Add(time.Hour).Truncate(time.Second),
 	}
 }
 
@@ -57,10 +68,14 @@ func (w *wordpress) answer(a *ask, s server) page {
 	case path == "/robots.txt":
 		return page{status: 200, kind: "text/plain; charset=utf-8", headers: []httptrap.Header{w.link(a)}, body: []byte(
 			"User-agent: *\nDisallow: /wp-admin/\nAllow: /wp-admin/admin-ajax.php\n\nSitemap: " + a.origin() + "/wp-sitemap.xml\n")}
-	case path == "/license.txt", path == "/wp-content/", path == "/wp-includes/":
+	case path == "/readme.html":
+		return s.file(a, file{kind: "text/html", body: []byte(readme), modified: w.installed})
+	case path == "/license.txt":
+		return s.file(a, file{kind: "text/plain", body: []byte(license), modified: w.installed})
+	case path == "/wp-includes/":
 		return page{status: 403}
-	case path == "/wp-cron.php":
-		return page{status: 200, kind: htmlUTF8, headers: noCache(), body: []byte{}}
+	case path == "/wp-cron.php", path == "/wp-content/", path == "/wp-content/plugins/", path == "/wp-content/themes/":
+		return page{status: 200, kind: htmlUTF8, body: []byte{}} // "silence is golden"
 	case strings.HasPrefix(path, "/wp-content/"), strings.HasPrefix(path, "/wp-includes/"), strings.Contains(path, "."):
 		return s.missing(a)
 	case path == "/author/"+w.admin+"/":
@@ -132,28 +147,32 @@ func (w *wordpress) admins(a *ask, path string) page {
 		httptrap.Header{Name: "X-Redirect-By", Value: "WordPress"}, httptrap.Header{Name: "Location", Value: to})}
 }
 
-// login is wp-login.php: it says whether the name or the password is wrong, as
-// WordPress does.
+// wrong says what is wrong with a login: the name or the password, as WordPress
+// does.
+func (w *wordpress) wrong(a *ask, user string) string {
+	shown := html.EscapeString(user)
+	switch {
+	case user == "":
+		return "<strong>Error:</strong> The username field is empty."
+	case a.Field("pwd") == "":
+		return "<strong>Error:</strong> The password field is empty."
+	case strings.EqualFold(user, w.admin):
+		return "<strong>Error:</strong> The password you entered for the username <strong>" + shown +
+			"</strong> is incorrect. <a href=\"" + html.EscapeString(a.origin()) + "/wp-login.php?action=lostpassword\">Lost your password?</a>"
+	case strings.Contains(user, "@"):
+		return "Unknown email address. Check again or try your username."
+	default:
+		return "<strong>Error:</strong> The username <strong>" + shown +
+			"</strong> is not registered on this site. If you are unsure of your username, try your email address instead."
+	}
+}
+
+// login is wp-login.php.
 func (w *wordpress) login(a *ask) page {
 	message, user := "", ""
 	if a.Method == "POST" {
 		user = a.Field("log")
-		shown := html.EscapeString(user)
-		switch {
-		case user == "":
-			message = "<strong>Error:</strong> The username field is empty."
-		case a.Field("pwd") == "":
-			message = "<strong>Error:</strong> The password field is empty."
-		case strings.EqualFold(user, w.admin):
-			message = "<strong>Error:</strong> The password you entered for the username <strong>" + shown +
-				"</strong> is incorrect. <a href=\"" + html.EscapeString(a.origin()) + "/wp-login.php?action=lostpassword\">Lost your password?</a>"
-		case strings.Contains(user, "@"):
-			message = "Unknown email address. Check again or try your username."
-		default:
-			message = "<strong>Error:</strong> The username <strong>" + shown +
-				"</strong> is not registered on this site. If you are unsure of your username, try your email address instead."
-		}
-		message = "<div id=\"login_error\" class=\"notice notice-error\"><p>" + message + "</p></div>\n"
+		message = "<div id=\"login_error\" class=\"notice notice-error\"><p>" + w.wrong(a, user) + "</p></div>\n"
 	}
 	base := html.EscapeString(a.origin())
 	body := fmt.Sprintf(`<!DOCTYPE html>
@@ -211,41 +230,61 @@ func (w *wordpress) xmlrpc(a *ask) page {
 			headers: []httptrap.Header{{Name: "Allow", Value: "POST"}},
 		}
 	}
-	text := string(a.Body)
-	fault := func(code int, words string) string {
-		return fmt.Sprintf("<struct>\n        <member>\n          <name>faultCode</name>\n          <value><int>%d</int></value>\n        </member>\n"+
-			"        <member>\n          <name>faultString</name>\n          <value><string>%s</string></value>\n        </member>\n      </struct>", code, words)
+	answer, delay := called(string(a.Body), a.HasLogin)
+	return page{
+		status: 200, kind: "text/xml; charset=UTF-8", delay: delay,
+		body: []byte("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<methodResponse>\n" + answer + "</methodResponse>\n"),
 	}
-	answer := "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<methodResponse>\n"
-	var delay time.Duration
+}
+
+// fault is an error in XML-RPC.
+func fault(code int, words string) string {
+	return fmt.Sprintf("<struct>\n        <member>\n          <name>faultCode</name>\n          <value><int>%d</int></value>\n        </member>\n"+
+		"        <member>\n          <name>faultString</name>\n          <value><string>%s</string></value>\n        </member>\n      </struct>", code, words)
+}
+
+const wrongPassword = "Incorrect username or password."
+
+// called is the answer to a call, and how long it takes.
+func called(text string, login bool) (string, time.Duration) {
+	failed := func(code int, words string) string {
+		return "  <fault>\n    <value>\n      " + fault(code, words) + "\n    </value>\n  </fault>\n"
+	}
 	switch {
 	case strings.Contains(text, "system.listMethods"):
-		answer += "  <params>\n    <param>\n      <value>\n      <array><data>\n"
-		for _, m := range []string{
+		return array(
 			"system.multicall", "system.listMethods", "system.getCapabilities", "demo.addTwoNumbers", "demo.sayHello", "pingback.ping",
 			"metaWeblog.getPost", "metaWeblog.newPost", "blogger.getUsersBlogs", "wp.getUsersBlogs", "wp.getUsers", "wp.getPosts", "wp.uploadFile",
-		} {
-			answer += "  <value><string>" + m + "</string></value>\n"
-		}
-		answer += "</data></array>\n      </value>\n    </param>\n  </params>\n"
+		), 0
 	case strings.Contains(text, "system.multicall"):
-		answer += "  <params>\n    <param>\n      <value>\n      <array><data>\n"
-		for range min(max(strings.Count(text, "methodName<"), 1), 50) {
-			answer += "  <value>" + fault(403, "Incorrect username or password.") + "</value>\n"
+		values := make([]string, min(max(strings.Count(text, "methodName</name>"), 1), 50))
+		for i := range values {
+			values[i] = fault(403, wrongPassword)
 		}
-		answer += "</data></array>\n      </value>\n    </param>\n  </params>\n"
-		delay = 300 * time.Millisecond
-	case a.HasLogin:
-		answer += "  <fault>\n    <value>\n      " + fault(403, "Incorrect username or password.") + "\n    </value>\n  </fault>\n"
-		delay = 200 * time.Millisecond
+		return array(values...), 300 * time.Millisecond
+	case login:
+		return failed(403, wrongPassword), 200 * time.Millisecond
 	case strings.Contains(text, "pingback.ping"):
-		answer += "  <fault>\n    <value>\n      " + fault(0, "") + "\n    </value>\n  </fault>\n"
+		return failed(0, ""), 0
 	case strings.Contains(text, "<methodName>"):
-		answer += "  <fault>\n    <value>\n      " + fault(-32601, "server error. requested method does not exist.") + "\n    </value>\n  </fault>\n"
+		return failed(-32601, "server error. requested method does not exist."), 0
 	default:
-		answer += "  <fault>\n    <value>\n      " + fault(-32700, "parse error. not well formed") + "\n    </value>\n  </fault>\n"
+		return failed(-32700, "parse error. not well formed"), 0
 	}
-	return page{status: 200, kind: "text/xml; charset=UTF-8", body: []byte(answer + "</methodResponse>\n"), delay: delay}
+}
+
+// array is a list in XML-RPC, of objects and of strings.
+func array(values ...string) string {
+	var b strings.Builder
+	b.WriteString("  <params>\n    <param>\n      <value>\n      <array><data>\n")
+	for _, v := range values {
+		if !strings.HasPrefix(v, "<") {
+			v = "<string>" + v + "</string>"
+		}
+		b.WriteString("  <value>" + v + "</value>\n")
+	}
+	b.WriteString("</data></array>\n      </value>\n    </param>\n  </params>\n")
+	return b.String()
 }
 
 // rest is the newer interface.
