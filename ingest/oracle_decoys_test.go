@@ -34,17 +34,29 @@ type tally struct {
 // decoys, without saying which format it is of.
 func TestDecoyCaptures_AgreeWithOracle(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"opencanary", "dionaea", "heralding", "honeytrap", "syslog"} {
-		text, err := os.ReadFile(filepath.Join("testdata", format, "counts.json"))
+	formats := []string{"opencanary", "dionaea", "heralding", "honeytrap", "syslog"}
+	eachCapture(t, formats, func(t *testing.T, format, path string, want tally) {
+		t.Helper()
+		require.Positive(t, want.Lines)
+		assert.Equal(t, want, ingestTally(t, format, path))
+	})
+}
+
+// eachCapture reads what the oracles of formats counted in their captures, and
+// has each of these compared.
+func eachCapture[T any](t *testing.T, formats []string, compare func(t *testing.T, format, path string, want T)) {
+	t.Helper()
+	for _, format := range formats {
+		dir := filepath.Join("testdata", format)
+		text, err := os.ReadFile(filepath.Join(dir, "counts.json"))
 		require.NoError(t, err)
-		var captures map[string]tally
+		var captures map[string]T
 		require.NoError(t, json.Unmarshal(text, &captures))
 		require.NotEmpty(t, captures)
 		for name, want := range captures {
 			t.Run(format+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				require.Positive(t, want.Lines)
-				assert.Equal(t, want, ingestTally(t, format, filepath.Join("testdata", format, name)))
+				compare(t, format, filepath.Join(dir, name), want)
 			})
 		}
 	}

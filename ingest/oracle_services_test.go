@@ -42,23 +42,14 @@ func capturedFormats() []string {
 // naming its format, and compares what came of it with another program's counts.
 func TestCaptures_AgreeWithOracle(t *testing.T) {
 	t.Parallel()
-	for _, dir := range capturedFormats() {
-		text, err := os.ReadFile(filepath.Join("testdata", dir, "counts.json"))
-		require.NoError(t, err)
-		var all map[string]oracleCounts
-		require.NoError(t, json.Unmarshal(text, &all))
-		require.NotEmpty(t, all)
-		for name, want := range all {
-			t.Run(dir+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				got := countCapture(t, filepath.Join("testdata", dir, name))
-				if want.Services == nil {
-					got.Services = nil // What a port is for would be the same table twice.
-				}
-				assert.Equal(t, want, got)
-			})
+	eachCapture(t, capturedFormats(), func(t *testing.T, _, path string, want oracleCounts) {
+		t.Helper()
+		got := countCapture(t, path)
+		if want.Services == nil {
+			got.Services = nil // What a port is for would be the same table twice.
 		}
-	}
+		assert.Equal(t, want, got)
+	})
 }
 
 func countCapture(t *testing.T, path string) oracleCounts {

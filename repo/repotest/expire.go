@@ -201,7 +201,7 @@ func testExpireRejectsWithEvents(t *testing.T, s Store) {
 		e := event(0)
 		e.Time = at
 		b.Events = append(b.Events, e)
-		b.Rejects = append(b.Rejects, repo.Reject{SeenAt: at.Add(5*time.Hour), Line: []byte("x")})
+		b.Rejects = append(b.Rejects, repo.Reject{SeenAt: at.Add(5 * time.Hour), Line: []byte("x")})
 	}
 	require.NoError(t, s.Commit(ctx, b))
 	for _, left := range []int{10, 9, 6} {

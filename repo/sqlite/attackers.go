@@ -213,15 +213,7 @@ func pageOfAttackers(q repo.AttackerQuery) (string, []any) {
 // Attackers returns a page, behaviour included.
 func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) ([]repo.Attacker, error) {
 	query, args := pageOfAttackers(q)
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, failed("list attackers", err)
-	}
-	list, err := collect(rows, scanAttacker)
-	if err != nil {
-		return nil, failed("list attackers", err)
-	}
-	return list, nil
+	return listed(ctx, s, "attackers", scanAttacker, query, args...)
 }
 
 // CountAttackers returns how many attackers the filter chooses.

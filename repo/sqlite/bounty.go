@@ -27,20 +27,12 @@ func pageOfBounties(q repo.BountyQuery) (string, []any) {
 // Bounties returns a page, newest first.
 func (s *Store) Bounties(ctx context.Context, q repo.BountyQuery) ([]repo.Bounty, error) {
 	query, args := pageOfBounties(q)
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, failed("list bounties", err)
-	}
-	list, err := collect(rows, func(scan func(...any) error) (b repo.Bounty, err error) {
+	return listed(ctx, s, "bounties", func(scan func(...any) error) (b repo.Bounty, err error) {
 		var nanos int64
 		err = scan(&b.ID, &nanos, &b.Decky, &b.Service, &b.AttackerIP, &b.Type, &b.Payload)
 		b.Time = fromNanos(nanos)
 		return b, err
-	})
-	if err != nil {
-		return nil, failed("list bounties", err)
-	}
-	return list, nil
+	}, query, args...)
 }
 
 // CountBounties returns how many bounties the filter chooses. Without a search

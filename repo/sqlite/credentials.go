@@ -241,22 +241,14 @@ func pageOfCredentials(q repo.CredentialQuery) (string, []any) {
 // Credentials returns a page.
 func (s *Store) Credentials(ctx context.Context, q repo.CredentialQuery) ([]repo.Credential, error) {
 	query, args := pageOfCredentials(q)
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, failed("list credentials", err)
-	}
-	list, err := collect(rows, func(scan func(...any) error) (c repo.Credential, err error) {
+	return listed(ctx, s, "credentials", func(scan func(...any) error) (c repo.Credential, err error) {
 		var first, last int64
 		var services []byte
 		err = scan(&c.ID, &c.Username, &c.Password, &c.Attempts, &c.Attackers, &first, &last, &services)
 		c.Services = unpack(services)
 		c.FirstSeen, c.LastSeen = fromNanos(first), fromNanos(last)
 		return c, err
-	})
-	if err != nil {
-		return nil, failed("list credentials", err)
-	}
-	return list, nil
+	}, query, args...)
 }
 
 // CountCredentials returns how many credentials the filter chooses. Without a

@@ -105,15 +105,7 @@ func (s *Store) LogsAfter(ctx context.Context, after int64, f repo.LogFilter, li
 	if err != nil {
 		return nil, failed(fmt.Sprintf("list logs after %d", after), err)
 	}
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, failed(fmt.Sprintf("list logs after %d", after), err)
-	}
-	list, err := collect(rows, scanLog)
-	if err != nil {
-		return nil, failed(fmt.Sprintf("list logs after %d", after), err)
-	}
-	return list, nil
+	return listed(ctx, s, fmt.Sprintf("logs after %d", after), scanLog, query, args...)
 }
 
 // LastLogID returns the highest id ever given to an event, 0 when none was.

@@ -95,15 +95,7 @@ func scanReject(scan func(...any) error) (r repo.Reject, err error) {
 
 // Rejects returns up to limit rejected lines with an id above after, ascending.
 func (s *Store) Rejects(ctx context.Context, after int64, limit int) ([]repo.Reject, error) {
-	rows, err := s.read.QueryContext(ctx, selectRejects+" WHERE id > ? ORDER BY id LIMIT ?", after, limit)
-	if err != nil {
-		return nil, failed("list rejects", err)
-	}
-	list, err := collect(rows, scanReject)
-	if err != nil {
-		return nil, failed("list rejects", err)
-	}
-	return list, nil
+	return listed(ctx, s, "rejects", scanReject, selectRejects+" WHERE id > ? ORDER BY id LIMIT ?", after, limit)
 }
 
 // RejectPage returns a page of the rejected lines that are kept, newest first,

@@ -36,6 +36,20 @@ func collect[T any](rows *sql.Rows, scan func(func(...any) error) (T, error)) ([
 	return list, nil
 }
 
+// listed runs a query outside of a transaction and collects its rows; what names
+// them in an error.
+func listed[T any](ctx context.Context, s *Store, what string, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, failed("list "+what, err)
+	}
+	list, err := collect(rows, scan)
+	if err != nil {
+		return nil, failed("list "+what, err)
+	}
+	return list, nil
+}
+
 // selectCounter reads one counter; one that was never raised is 0.
 const selectCounter = "SELECT coalesce((SELECT value FROM counters WHERE name = ?), 0)"
 

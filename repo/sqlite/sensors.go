@@ -131,22 +131,14 @@ func (s *Store) CreateSensor(ctx context.Context, sensor repo.Sensor) error {
 
 // Sensors returns all sensors in the order of their names.
 func (s *Store) Sensors(ctx context.Context) ([]repo.Sensor, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT uuid, name, token_hash, created_at, last_seen, accepted, duplicate, rejected
-		FROM sensors ORDER BY name`)
-	if err != nil {
-		return nil, failed("list sensors", err)
-	}
-	list, err := collect(rows, func(scan func(...any) error) (x repo.Sensor, err error) {
+	return listed(ctx, s, "sensors", func(scan func(...any) error) (x repo.Sensor, err error) {
 		var created int64
 		var seen sql.NullInt64
 		err = scan(&x.UUID, &x.Name, &x.TokenHash, &created, &seen, &x.Accepted, &x.Duplicate, &x.Rejected)
 		x.CreatedAt, x.LastSeen = fromNanos(created), fromNullNanos(seen)
 		return x, err
-	})
-	if err != nil {
-		return nil, failed("list sensors", err)
-	}
-	return list, nil
+	}, `SELECT uuid, name, token_hash, created_at, last_seen, accepted, duplicate, rejected
+		FROM sensors ORDER BY name`)
 }
 
 // DeleteSensor forgets a sensor and its receipts; its events stay. It returns

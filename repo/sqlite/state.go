@@ -49,24 +49,16 @@ func (w *batchWriter) writePositions(list []repo.Position) error {
 
 // Positions returns how far each source was read, in the order of the sources.
 func (s *Store) Positions(ctx context.Context) ([]repo.Position, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT source, path, device, inode, head_len, head_hash,
-		byte_offset, tail_len, tail_hash, done, format, lines, accepted, duplicate, rejected, ignored, updated_at
-		FROM positions ORDER BY source`)
-	if err != nil {
-		return nil, failed("list positions", err)
-	}
-	list, err := collect(rows, func(scan func(...any) error) (p repo.Position, err error) {
+	return listed(ctx, s, "positions", func(scan func(...any) error) (p repo.Position, err error) {
 		var device, inode, updated int64
 		err = scan(&p.Source, &p.Path, &device, &inode, &p.HeadLen, &p.HeadHash, &p.Offset, &p.TailLen,
 			&p.TailHash, &p.Done, &p.Format, &p.Lines, &p.Accepted, &p.Duplicate, &p.Rejected, &p.Ignored, &updated)
 		p.Device, p.Inode = uint64(device), uint64(inode)
 		p.UpdatedAt = fromNanos(updated)
 		return p, err
-	})
-	if err != nil {
-		return nil, failed("list positions", err)
-	}
-	return list, nil
+	}, `SELECT source, path, device, inode, head_len, head_hash,
+		byte_offset, tail_len, tail_hash, done, format, lines, accepted, duplicate, rejected, ignored, updated_at
+		FROM positions ORDER BY source`)
 }
 
 // writeSessions opens sessions, then forgets the closed ones.
@@ -93,19 +85,11 @@ const MaxOpenSessions = 100_000
 // OpenSessions returns the sessions that did not end, newest first, at most the
 // newest [MaxOpenSessions].
 func (s *Store) OpenSessions(ctx context.Context) ([]repo.Session, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT key, service, dst_port, attacker, opened_at FROM sessions
-		ORDER BY opened_at DESC, key LIMIT ?`, MaxOpenSessions)
-	if err != nil {
-		return nil, failed("list sessions", err)
-	}
-	list, err := collect(rows, func(scan func(...any) error) (o repo.Session, err error) {
+	return listed(ctx, s, "sessions", func(scan func(...any) error) (o repo.Session, err error) {
 		var opened sql.NullInt64
 		err = scan(&o.Key, &o.Service, &o.DstPort, &o.Attacker, &opened)
 		o.OpenedAt = fromNullNanos(opened)
 		return o, err
-	})
-	if err != nil {
-		return nil, failed("list sessions", err)
-	}
-	return list, nil
+	}, `SELECT key, service, dst_port, attacker, opened_at FROM sessions
+		ORDER BY opened_at DESC, key LIMIT ?`, MaxOpenSessions)
 }

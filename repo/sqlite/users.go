@@ -22,15 +22,7 @@ func scanUser(scan func(...any) error) (u repo.User, err error) {
 
 // Users returns all accounts in the order of their names.
 func (s *Store) Users(ctx context.Context) ([]repo.User, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+userColumns+" FROM users ORDER BY username")
-	if err != nil {
-		return nil, failed("list users", err)
-	}
-	list, err := collect(rows, scanUser)
-	if err != nil {
-		return nil, failed("list users", err)
-	}
-	return list, nil
+	return listed(ctx, s, "users", scanUser, "SELECT "+userColumns+" FROM users ORDER BY username")
 }
 
 // UserByName returns one account, or [repo.ErrNotFound].
