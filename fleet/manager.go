@@ -66,11 +66,12 @@ type Manager struct {
 	tried    Config
 	failures int
 	retry    time.Time
-	// logins are the newest attempts by decky, of deckies that exist. unsaved says
-	// that the state file lacks one, and saved when it was written for that last.
-	logins  map[string]float64
-	unsaved bool
-	saved   time.Time
+	// logins are the newest attempts by decky, of deckies that exist. attempts
+	// counts them, written is how many of them the state file has, and saved when it
+	// was written for that last.
+	logins            map[string]float64
+	attempts, written uint64
+	saved             time.Time
 	// since is when each decky was first seen; known also says which exist.
 	since map[string]time.Time
 	// postponed is until when nothing mutates, after a mutation that failed.
@@ -167,8 +168,22 @@ func (m *Manager) LoginAttempt(decky string, at time.Time) {
 	seconds := float64(at.UnixMicro()) / 1e6
 	if _, exists := m.since[decky]; exists && seconds > m.logins[decky] {
 		m.logins[decky] = seconds
-		m.unsaved = true
+		m.attempts++
 	}
+}
+
+// attemptsNow is how many attempts a state that is loaded after it holds at least.
+func (m *Manager) attemptsNow() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.attempts
+}
+
+// wrote notes that the state file has so many attempts.
+func (m *Manager) wrote(attempts uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.written = attempts
 }
 
 // change makes one change: make gets the state and returns the one that should
@@ -178,6 +193,7 @@ func (m *Manager) change(ctx context.Context, make func(State) (State, error)) e
 		return fmt.Errorf("the fleet was not changed: %w", err)
 	}
 	defer release(m.changing)
+	attempts := m.attemptsNow()
 	s, err := m.load(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
@@ -205,9 +221,7 @@ func (m *Manager) change(ctx context.Context, make func(State) (State, error)) e
 		}
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
-	m.mu.Lock()
-	m.unsaved = false
-	m.mu.Unlock()
+	m.wrote(attempts)
 	_, _ = m.load(context.WithoutCancel(ctx)) // who is known now
 	m.o.Changed()
 	return nil

@@ -188,7 +188,7 @@ func minutesLong(n int64) time.Duration {
 func (m *Manager) save(ctx context.Context, atOnce bool) {
 	now := m.o.Now()
 	m.mu.Lock()
-	due := m.o.Driver != nil && m.unsaved && len(m.logins) > 0 && (atOnce || now.Sub(m.saved) >= saveEvery)
+	due := m.o.Driver != nil && m.attempts != m.written && len(m.logins) > 0 && (atOnce || now.Sub(m.saved) >= saveEvery)
 	if due {
 		m.saved = now
 	}
@@ -207,18 +207,13 @@ func (m *Manager) write(ctx context.Context) error {
 		return err
 	}
 	defer release(m.changing)
+	attempts := m.attemptsNow()
 	s, err := m.load(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = m.o.State.Write(ctx, s)
 	}
-	m.mu.Lock()
-	m.unsaved = false
-	m.mu.Unlock()
-	if err := m.o.State.Write(ctx, s); err != nil {
-		m.mu.Lock()
-		m.unsaved = true
-		m.mu.Unlock()
-		return err
+	if err == nil {
+		m.wrote(attempts)
 	}
-	return nil
+	return err
 }
