@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"decnet/decoy/tlstrap"
 	"decnet/decoy/trap"
 )
 
@@ -73,6 +74,9 @@ func (f *Fault) record(s *trap.Session) {
 		fields = append(fields, r.notes...)
 	}
 	s.Record("protocol_error", fields...)
+	if f.Kind == TLS {
+		tlstrap.Observe(s, f.Data)
+	}
 }
 
 // headersText writes headers as a JSON object, in their order and casing. One

@@ -206,7 +206,7 @@ func firstLine(r *bufio.Reader) ([]byte, error) {
 		if head, err := r.Peek(1); err != nil {
 			return nil, err
 		} else if head[0] == 0x16 {
-			head, _ = r.Peek(min(max(r.Buffered(), 3), 64))
+			head, _ = r.Peek(max(r.Buffered(), 3))
 			kind := BadRequest
 			if len(head) > 1 && head[1] == 3 {
 				kind = TLS

@@ -1,6 +1,7 @@
 package tlstrap
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -153,6 +154,18 @@ func (t *Terminator) Upgrade(ctx context.Context, s *trap.Session) (*trap.Sessio
 	}
 	recordCertificate(s, c.ConnectionState())
 	return s.Over(c), nil
+}
+
+// Observe records the client hello in bytes that came where no TLS is spoken, if
+// they hold a whole one.
+func Observe(s *trap.Session, wire []byte) {
+	msg, _, err := readHello(bytes.NewReader(wire))
+	if err != nil {
+		return
+	}
+	if h, err := ParseHello(msg); err == nil {
+		record(s, h)
+	}
 }
 
 func (t *Terminator) speaks(offered []string) bool {

@@ -448,6 +448,17 @@ func TestHTTPS_SpeaksTLSAndKnowsPlainText(t *testing.T) {
 	b.WaitN("request", 2)
 }
 
+func TestHTTP_AClientThatSpeaksTLSLeavesItsFingerprint(t *testing.T) {
+	t.Parallel()
+	b := bench(t, "debian", trap.Config{"fake_app": "nginx"})
+	c := tls.Client(b.Dial(80), &tls.Config{InsecureSkipVerify: true, ServerName: "x.example.org"})
+	require.ErrorContains(t, c.HandshakeContext(t.Context()), "first record does not look like a TLS handshake")
+	f := traptest.Fields(b.Wait("tls_client_hello"))
+	assert.Equal(t, "x.example.org", f["sni"])
+	assert.Equal(t, "80", f["dst_port"])
+	assert.Equal(t, "TLS on a plain port: a handshake", traptest.Fields(b.Wait("protocol_error"))["error"])
+}
+
 func TestCurl_Agrees(t *testing.T) {
 	t.Parallel()
 	curl, err := exec.LookPath("curl")
