@@ -232,7 +232,7 @@ func TestShell_Terminal(t *testing.T) {
 	assert.Zero(t, status)
 	const p = "root@srv-web-07:~# "
 	assert.Equal(t, p+"whoam\b \bmi\r\nroot\r\n"+p+"if true\r\n> then echo yes\r\n> fi\r\nyes\r\n"+p+"junk^C\r\n"+
-		p+"passwd\r\nNew password: \r\n\r\nRetype new password: \r\n\r\npasswd: password updated successfully\r\n"+
+		p+"passwd\r\nNew password: \r\nRetype new password: \r\npasswd: password updated successfully\r\n"+
 		p+"cat > f\r\nline\r\n"+p+"cat f\r\nline\r\n"+p+"cat f\r\nline\r\n"+p+"exit\r\nlogout\r\n", out.String())
 	assert.Equal(t, "if true\nthen echo yes\nfi", traptest.Fields(b.WaitN("command", 2)[1])["command"])
 }

@@ -94,7 +94,7 @@ func (t *Terminal) ReadLine() (string, error) {
 		}
 		switch c {
 		case '\r', '\n':
-			return string(line), t.echo("\r\n", true)
+			return string(line), t.echo("\r\n", false)
 		case 3:
 			return "", errors.Join(errInterrupted, t.echo("^C\r\n", true))
 		case 4:
