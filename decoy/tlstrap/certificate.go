@@ -23,7 +23,7 @@ import (
 // certificate returns what the settings give, or one that was made by the
 // options once.
 func certificate(e trap.Env, o *Options) (tls.Certificate, error) {
-	if o.CertPEM != "" || o.KeyPEM != "" {
+	if o.given() {
 		return fromSettings(o)
 	}
 	b, err := e.Host.Key(keyName(e, o), func() ([]byte, error) { return create(e, o) })

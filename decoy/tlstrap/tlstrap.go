@@ -9,9 +9,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"decnet/decoy/trap"
@@ -46,29 +48,61 @@ type Options struct {
 
 // Terminator speaks TLS for a service. It is safe for concurrent use.
 type Terminator struct {
-	// config is with ALPN and bare without.
-	config, bare *tls.Config
+	env     trap.Env
+	options Options
+
+	mu sync.Mutex
+	// with has ALPN and bare has none; both are nil until the first client comes.
+	with, bare *tls.Config
 }
 
-// New makes a terminator. It reports PEM texts that don't fit together.
+// New makes a terminator. It reports PEM texts that don't fit together. A
+// certificate that is to be made is made when the first client comes: a key takes
+// up to a second, and a fleet has many services that nobody ever speaks TLS with.
 func New(e trap.Env, o Options) (*Terminator, error) {
 	o.setDefaults(e.Host)
-	c, err := certificate(e, &o)
-	if err != nil {
-		return nil, err
+	t := &Terminator{env: e, options: o}
+	if o.given() {
+		if _, err := t.config(nil); err != nil {
+			return nil, err
+		}
 	}
+	return t, nil
+}
+
+// config returns what a client that offers these protocols is spoken to with.
+func (t *Terminator) config(offered []string) (*tls.Config, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.with == nil {
+		c, err := certificate(t.env, &t.options)
+		if err != nil {
+			return nil, err
+		}
+		t.with = t.build(c)
+		t.bare = t.build(c)
+		t.bare.NextProtos = nil
+	}
+	if !slices.ContainsFunc(offered, func(p string) bool { return slices.Contains(t.options.ALPN, p) }) {
+		return t.bare, nil
+	}
+	return t.with, nil
+}
+
+func (t *Terminator) build(c tls.Certificate) *tls.Config {
 	config := &tls.Config{
-		Certificates: []tls.Certificate{c}, Time: e.Now, NextProtos: o.ALPN,
-		MinVersion: o.MinVersion, MaxVersion: o.MaxVersion,
-		CipherSuites: suites(o.MinVersion), CurvePreferences: curves(e.Host),
+		Certificates: []tls.Certificate{c}, Time: t.env.Now, NextProtos: t.options.ALPN,
+		MinVersion: t.options.MinVersion, MaxVersion: t.options.MaxVersion,
+		CipherSuites: suites(t.options.MinVersion), CurvePreferences: curves(t.env.Host),
 	}
-	if o.AskClientCert {
+	if t.options.AskClientCert {
 		config.ClientAuth = tls.RequestClientCert
 	}
-	bare := config.Clone()
-	bare.NextProtos = nil
-	return &Terminator{config: config, bare: bare}, nil
+	return config
 }
+
+// given says that the settings have a certificate.
+func (o *Options) given() bool { return o.CertPEM != "" || o.KeyPEM != "" }
 
 func (o *Options) setDefaults(h *trap.Host) {
 	if o.Subject.CommonName == "" {
@@ -134,7 +168,7 @@ func curves(h *trap.Host) []tls.CurveID {
 func (t *Terminator) Upgrade(ctx context.Context, s *trap.Session) (*trap.Session, error) {
 	msg, read, err := readHello(s)
 	over := s.Over(&rewound{Conn: s.Conn, head: read})
-	config := t.config
+	var offered []string
 	if err != nil {
 		if len(read) > 0 && read[0] != recordHandshake {
 			return nil, &PlainError{Session: over, First: read[:min(len(read), recordHeader)]}
@@ -144,9 +178,12 @@ func (t *Terminator) Upgrade(ctx context.Context, s *trap.Session) (*trap.Sessio
 		}
 	} else if h, err := ParseHello(msg); err == nil {
 		record(s, h)
-		if !t.speaks(h.ALPN) {
-			config = t.bare
-		}
+		offered = h.ALPN
+	}
+	config, err := t.config(offered)
+	if err != nil {
+		t.env.Log.Error("a decoy cannot speak TLS", slog.String("service", t.env.Service), slog.Any("error", err))
+		return nil, err
 	}
 	c := tls.Server(over.Conn, config) // what is broken gets its alert
 	if err := c.HandshakeContext(ctx); err != nil {
@@ -166,10 +203,6 @@ func Observe(s *trap.Session, wire []byte) {
 	if h, err := ParseHello(msg); err == nil {
 		record(s, h)
 	}
-}
-
-func (t *Terminator) speaks(offered []string) bool {
-	return slices.ContainsFunc(offered, func(p string) bool { return slices.Contains(t.config.NextProtos, p) })
 }
 
 // watcher is the session as the sniffer, which names addresses its own way, sees
