@@ -25,6 +25,7 @@ import (
 	"decnet/ingest"
 	"decnet/repo"
 	"decnet/repo/sqlite"
+	"decnet/web"
 )
 
 // How long the parts may take to stop. Requests get drainTimeout to end, then
@@ -319,7 +320,11 @@ func ingestDetail(s ingest.Status) string {
 }
 
 func (a *app) serveHTTP(context.Context) error {
-	server := api.NewHTTPServer(a.server, a.log)
+	dashboard, err := web.New(a.server)
+	if err != nil {
+		return err
+	}
+	server := api.NewHTTPServer(dashboard, a.log)
 	// Streams never end by themselves. Shutdown calls this once no new request can
 	// come in, and then waits for those under way.
 	server.RegisterOnShutdown(a.server.Close)

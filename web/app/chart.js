@@ -1,0 +1,97 @@
+// Events over time: bars from /logs/histogram, and a drag that chooses a range.
+
+import { html, useEffect, useRef } from './vendor/htm-preact.js';
+import { get } from './session.js';
+import { number, localTime } from './text.js';
+
+const widths = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080, 43200];
+const at = (text) => Date.parse(text.replace(' ', 'T') + 'Z') / 1000;
+
+// buckets loads a histogram of about a hundred bars, with the empty ones in it.
+export async function buckets({ search, start, end }, signal) {
+  let from = start && Date.parse(start) / 1000, to = end && Date.parse(end) / 1000;
+  if (!from || !to) {
+    const rough = await get('/logs/histogram', { search, start_time: start, end_time: end, interval_minutes: 1440 }, signal);
+    if (!rough.length) return { times: [], counts: [], minutes: 1440 };
+    from ||= at(rough[0].time);
+    to ||= Math.max(at(rough[rough.length - 1].time) + 86400, from + 60);
+  }
+  const minutes = widths.find((w) => (to - from) / 60 / w <= 110) || 43200;
+  const rows = await get('/logs/histogram', { search, start_time: start, end_time: end, interval_minutes: minutes }, signal);
+  const width = minutes * 60;
+  const known = new Map(rows.map((r) => [at(r.time), r.count]));
+  let first = Math.floor(from / width) * width, last = Math.floor(to / width) * width;
+  if (!start && rows.length) first = at(rows[0].time) - width;
+  if (!end && rows.length) last = Math.max(at(rows[rows.length - 1].time) + width, Math.min(last, first));
+  const times = [], counts = [];
+  for (let t = first; t <= last && times.length < 400; t += width) {
+    times.push(t);
+    counts.push(known.get(t) || 0);
+  }
+  return { times, counts, minutes };
+}
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// Histogram draws the buckets. onZoom gets two dates in ISO form.
+export function Histogram({ data, height = 150, onZoom, label = 'Events over time' }) {
+  const box = useRef(null);
+  const chart = useRef(null);
+  const zoom = useRef(onZoom);
+  const tip = useRef(null);
+  zoom.current = onZoom;
+  useEffect(() => {
+    if (!data || !box.current) return undefined;
+    const draw = () => {
+      chart.current?.destroy();
+      chart.current = new globalThis.uPlot(options(box.current, tip, height, zoom, data.minutes), [data.times, data.counts], box.current);
+    };
+    draw();
+    const sizes = new ResizeObserver(() => chart.current?.setSize({ width: box.current.clientWidth, height }));
+    sizes.observe(box.current);
+    addEventListener('decnet-theme', draw);
+    return () => {
+      sizes.disconnect();
+      removeEventListener('decnet-theme', draw);
+      chart.current?.destroy();
+      chart.current = null;
+    };
+  }, [data, height]);
+  const total = data ? data.counts.reduce((a, b) => a + b, 0) : 0;
+  const peak = data ? Math.max(0, ...data.counts) : 0;
+  const about = !data ? 'Loading' : `${label}: ${number(total)} events, at most ${number(peak)} in ${data.minutes} minutes` +
+    (data.times.length ? `, from ${localTime(data.times[0] * 1000)} to ${localTime(data.times[data.times.length - 1] * 1000)}` : '');
+  return html`<div class="histogram" style=${{ height: height + 'px' }}>
+    <div ref=${box} role="img" aria-label=${about} data-zoom=${onZoom ? 'yes' : 'no'}></div>
+    <div ref=${tip} class="tip" aria-hidden="true" hidden></div>
+    ${data && !data.times.length && html`<p class="nothing">No events in this range.</p>`}
+  </div>`;
+}
+
+function options(box, tip, height, zoom, minutes) {
+  const axis = { stroke: css('--dim'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, font: '11px ' + css('--sans') };
+  return {
+    width: box.clientWidth || 300, height, padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
+    scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
+    axes: [{ ...axis, grid: { show: false }, size: 26 }, { ...axis, size: 46, space: 34, values: (_, vs) => vs.map((v) => (v % 1 ? '' : number(v))) }],
+    series: [{}, { stroke: css('--accent'), fill: css('--bar'), width: 1, points: { show: false }, paths: globalThis.uPlot.paths.bars({ size: [0.82, 40], align: 1 }) }],
+    hooks: {
+      setSelect: [(u) => {
+        if (u.select.width < 4) return;
+        const from = u.posToVal(u.select.left, 'x'), to = u.posToVal(u.select.left + u.select.width, 'x');
+        u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+        zoom.current?.(new Date(from * 1000).toISOString(), new Date(to * 1000).toISOString());
+      }],
+      setCursor: [(u) => {
+        const i = u.cursor.idx, t = tip.current;
+        if (!t) return;
+        t.hidden = i == null || u.cursor.left < 0;
+        if (t.hidden) return;
+        t.textContent = `${localTime(u.data[0][i] * 1000)} · ${number(u.data[1][i])} in ${minutes} min`;
+        t.style.left = Math.min(u.cursor.left + 50, box.clientWidth - t.offsetWidth - 4) + 'px';
+      }],
+    },
+  };
+}
