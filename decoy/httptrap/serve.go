@@ -123,7 +123,7 @@ func (c *conversation) exchange(ctx context.Context) bool {
 	var fault *Fault
 	if errors.As(err, &fault) {
 		fault.record(c.s)
-		c.unread = true
+		c.unread = c.more(fault)
 		if a := c.site.Refuse(c.s, fault); a != nil {
 			_ = write(c.s, fault.Request, *a) // the connection ends anyway
 		}
@@ -137,6 +137,18 @@ func (c *conversation) exchange(ctx context.Context) bool {
 		c.s.Pause(ctx, a.Delay, a.Delay+a.Delay/4)
 	}
 	return write(c.s, r, a) == nil && r.Keep && !a.Close
+}
+
+// more reports whether the client is likely to be still sending. Otherwise there is
+// nothing to wait for.
+func (c *conversation) more(f *Fault) bool {
+	switch f.Kind {
+	case LongTarget, LongHeader, LongBody, BadCoding:
+		return true
+	default:
+		r := f.Request
+		return r.Has("Content-Length") || r.Has("Transfer-Encoding") || c.in.Buffered()+len(f.Data) >= c.in.Size()
+	}
 }
 
 // finish reads the body and records the request. A fault is recorded by the
