@@ -51,7 +51,7 @@ func (p *apache) frame(a *ask, pg *page) httptrap.Response {
 		}
 	}
 	resp.Headers = append(resp.Headers, pg.headers...)
-	text := strings.HasPrefix(pg.kind, "text/") && pg.status == 200 && len(pg.body) > 0
+	text := strings.HasPrefix(pg.kind, "text/") && !strings.HasSuffix(pg.kind, "iso-8859-1") && len(pg.body) > 0
 	if text && pg.modified.IsZero() && p.deflate {
 		add("Vary", "Accept-Encoding")
 	}

@@ -99,7 +99,10 @@ func newApache(h *trap.Host) *apache {
 	case "kali":
 		return &apache{product: "Apache/2.4.58 (Debian)", signature: true, deflate: true}
 	default:
-		return &apache{product: "Apache/2.4.57 (Debian)", signature: true, deflate: true}
+		// Debian updates it within a release; not everybody does.
+		versions := []string{"57", "59", "61", "62", "65"}
+		version := versions[h.Rand("apache version").IntN(len(versions))]
+		return &apache{product: "Apache/2.4." + version + " (Debian)", signature: true, deflate: true}
 	}
 }
 

@@ -49,8 +49,6 @@ func (m *phpMyAdmin) answer(a *ask, s server) page {
 		return s.missing(a)
 	case path == "/" || path == "/index.php":
 		return m.login(a)
-	case strings.HasSuffix(path, ".php") && !strings.Contains(path[1:], "/"):
-		return m.login(a)
 	default:
 		return s.missing(a)
 	}

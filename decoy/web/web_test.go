@@ -129,13 +129,14 @@ func TestApache_AnswersAsTheRealOne(t *testing.T) {
 	b := bench(t, "debian", trap.Config{"fake_app": "apache_default"})
 	page := get(t, b, "/")
 	assert.Equal(t, "HTTP/1.1 200 OK, Date, Server, Last-Modified, ETag, Accept-Ranges, Content-Length, Vary, Connection, Content-Type", head(page))
-	assert.Equal(t, "Apache/2.4.57 (Debian)", header(t, page, "Server"))
+	product := header(t, page, "Server")
+	assert.Regexp(t, `^Apache/2\.4\.\d\d \(Debian\)$`, product)
 	assert.Contains(t, page, "<title>Apache2 Debian Default Page: It works</title>")
 
 	missing := get(t, b, "/nothing")
 	assert.Equal(t, "HTTP/1.1 404 Not Found, Date, Server, Content-Length, Connection, Content-Type", head(missing))
 	assert.Equal(t, "text/html; charset=iso-8859-1", header(t, missing, "Content-Type"))
-	assert.Contains(t, missing, "<address>Apache/2.4.57 (Debian) Server at www.example.org Port 80</address>")
+	assert.Contains(t, missing, "<address>"+product+" Server at www.example.org Port 80</address>")
 
 	odd := raw(t, b, "FROB / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	assert.Equal(t, "HTTP/1.1 501 Not Implemented, Date, Server, Allow, Content-Length, Connection, Content-Type", head(odd))
@@ -362,10 +363,11 @@ func TestPhpMyAdmin_RefusesAsMySQLDoes(t *testing.T) {
 	if strings.Contains(get(t, b, "/"), "<title>phpMyAdmin</title>") {
 		path = "/index.php"
 	}
+	assert.Contains(t, get(t, b, strings.Replace(path, "index", "wp-login", 1)), "404 Not Found")
 	form := "pma_username=root&pma_password=&server=1"
 	got := raw(t, b, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", path, len(form), form))
 	assert.Contains(t, got, "Access denied for user &#039;root&#039;@&#039;localhost&#039; (using password: NO)")
-	f := traptest.Fields(b.WaitN("request", 2)[1])
+	f := traptest.Fields(b.WaitN("request", 3)[2])
 	assert.Equal(t, "root", f["username"])
 	assert.Contains(t, f, "password")
 }
