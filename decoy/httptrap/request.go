@@ -192,7 +192,7 @@ func readHead(r *bufio.Reader) (*Request, error) {
 			return nil, &Fault{Kind: LongHeader, Why: "all headers", Data: line, Request: req}
 		}
 		name, value, ok := strings.Cut(string(line), ":")
-		if !ok || !isToken(name) {
+		if !ok || !isToken(name) || strings.ContainsAny(value, "\r\x00") {
 			return nil, &Fault{Why: "a header", Data: line, Request: req}
 		}
 		req.Headers = append(req.Headers, Header{name, strings.Trim(value, " \t")})

@@ -101,6 +101,8 @@ func TestNginx_RefusesWhatIsNoRequest(t *testing.T) {
 		"no host":            {"GET / HTTP/1.1\r\n\r\n", "400 Bad Request"},
 		"two hosts":          {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 Bad Request"},
 		"a space in a name":  {"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "400 Bad Request"},
+		"a bare CR":          {"GET / HTTP/1.1\r\nHost: a\rX-Injected: 1\r\n\r\n", "400 Bad Request"},
+		"a NUL":              {"GET / HTTP/1.1\r\nHost: a\x00\r\n\r\n", "400 Bad Request"},
 		"HTTP/2":             {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP Version Not Supported"},
 		"a long target":      {"GET /" + strings.Repeat("a", 9000) + " HTTP/1.1\r\nHost: a\r\n\r\n", "414 Request-URI Too Large"},
 		"a long header":      {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("a", 9000) + "\r\n\r\n", "400 Bad Request"},
