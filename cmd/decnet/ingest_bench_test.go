@@ -22,19 +22,19 @@ import (
 	"decnet/repo/sqlite"
 )
 
-// benchLines is how many lines an ingest benchmark reads: as many as three
-// months of a real Cowrie wrote.
-const benchLines = 105_453
+// benchLines is how many lines an ingest benchmark reads: three months of a real
+// Cowrie.
+const benchLines = 105_454
 
-// benchCapture returns lines of a real capture: of the file that
-// DECNET_BENCH_CAPTURE names, or the shipped one again and again. Each copy has
-// times, sessions and attackers of its own, so that it is no repetition to what
-// reads it. Copies begin with the given number.
+// benchCapture returns lines of a real capture: those three months, or the file
+// that DECNET_BENCH_CAPTURE names, again and again. Each copy has times, sessions
+// and attackers of its own, so that it is no repetition to what reads it. Copies
+// begin with the given number.
 func benchCapture(b *testing.B, copyNumber, lines int) []byte {
 	b.Helper()
 	path := os.Getenv("DECNET_BENCH_CAPTURE")
 	if path == "" {
-		path = filepath.Join("..", "..", "examples", "cowrie", "tpot-2025-10-24.jsonl")
+		path = filepath.Join("..", "..", "ingest", "testdata", "cowrie", "sweetie-2019-12_2020-02.jsonl.gz")
 	}
 	f, err := os.Open(path)
 	require.NoError(b, err)
@@ -92,7 +92,7 @@ func (c *copier) line(line []byte) []byte {
 	return c.id.ReplaceAll(line, fmt.Appendf(nil, `"session":"%04x`, int(c.day/(24*time.Hour))))
 }
 
-// BenchmarkIngest is the way of 105 453 Cowrie events from a file to the commit,
+// BenchmarkIngest is the way of 105 454 lines of Cowrie from a file to the commit,
 // with all that is kept of them, into an empty database and into one of a
 // million events. The bare driver inserts the rows that came of it into a table
 // with the same indexes, parsed already: of/bare is the share of its speed that
