@@ -3,7 +3,9 @@ package ssh_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/md5" //nolint:gosec // the definition of HASSH
 	"crypto/rand"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -75,8 +77,11 @@ func TestSSH_WhatAClientDoesIsRecorded(t *testing.T) {
 
 	assert.Equal(t, "SSH-2.0-Go", traptest.Fields(b.Wait("client_banner"))["banner"])
 	kex := traptest.Fields(b.Wait("kex"))
-	assert.Len(t, kex["hassh"], 32)
-	assert.Equal(t, 3, strings.Count(kex["hassh_algorithms"], ";"))
+	assert.Equal(t, fmt.Sprintf("%x", md5.Sum([]byte(kex["hassh_algorithms"]))), kex["hassh"]) //nolint:gosec // the definition of HASSH
+	lists := strings.Split(kex["hassh_algorithms"], ";")
+	require.Len(t, lists, 4)
+	assert.True(t, strings.HasSuffix(lists[0], ",ext-info-c,kex-strict-c-v00@openssh.com"), lists[0])
+	assert.Equal(t, "none", lists[3])
 	auth := traptest.Fields(b.Wait("auth_attempt"))
 	assert.Equal(t, []string{"root", password, "password", "success"}, []string{auth["username"], auth["password"], auth["method"], auth["status"]})
 	command := traptest.Fields(b.WaitN("command", 3)[2])
@@ -289,4 +294,17 @@ func TestSSH_RealClientUploads(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSSH_Nmap(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("nmap"); err != nil {
+		t.Skip("nmap is not installed")
+	}
+	b := bench(t, "")
+	host, port, err := net.SplitHostPort(b.Listen(22))
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), "nmap", "-Pn", "-n", "-sT", "-sV", "--version-light", "-p", port, host).CombinedOutput()
+	require.NoErrorf(t, err, "%s", out)
+	assert.Contains(t, string(out), "OpenSSH 9.2p1 Debian 2+deb12u6 (protocol 2.0)")
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -119,4 +120,31 @@ func TestTelnet_Nonsense(t *testing.T) {
 		assert.Contains(t, string(out), "srv-web-07 login: ")
 		assert.Less(t, len(out), 300_000)
 	}
+}
+
+func TestTelnet_RealClient(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("telnet"); err != nil {
+		t.Skip("telnet is not installed")
+	}
+	b := bench(t, trap.Identity{Distro: "ubuntu22"})
+	host, port, err := net.SplitHostPort(b.Listen(23))
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), "telnet", host, port)
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	r := bufio.NewReader(out)
+	for _, step := range [][2]string{{"login: ", "root\n"}, {"Password: ", password + "\n"}, {"~# ", "id\n"}, {"uid=0(root)", "exit\n"}} {
+		until(t, r, step[0])
+		_, err := io.WriteString(in, step[1])
+		require.NoError(t, err)
+	}
+	_, err = io.Copy(io.Discard, r)
+	require.NoError(t, err)
+	_ = cmd.Wait() // it says that the other side has closed
+	assert.Equal(t, "id", traptest.Fields(b.Wait("command"))["command"])
+	assert.NotEmpty(t, traptest.Fields(b.Wait("negotiation"))["options"])
 }
