@@ -44,17 +44,19 @@ func greeters() map[string]trap.Maker {
 	return map[string]trap.Maker{"ssh": maker, "redis": maker, "mysql": maker, "postgres": maker, "vnc": unwilling}
 }
 
-// onLoopback skips where the host listens on 127.0.0.1 only, and returns a
-// network of this test.
-func onLoopback(t *testing.T, third int) (subnet string) {
+// onLoopback skips where the host listens on 127.0.0.1 only, and returns the
+// first three numbers of a network that this test of this process has alone, with
+// a dot behind them: a host runs more than one of them at a time.
+func onLoopback(t *testing.T, third int) (network string) {
 	t.Helper()
 	var config net.ListenConfig
-	l, err := config.Listen(t.Context(), "tcp", fmt.Sprintf("127.77.%d.1:0", third))
+	network = fmt.Sprintf("127.%d.%d.", 64+os.Getpid()%128, third)
+	l, err := config.Listen(t.Context(), "tcp", network+"1:0")
 	if err != nil {
 		t.Skipf("this host has one loopback address: %v", err)
 	}
 	require.NoError(t, l.Close())
-	return fmt.Sprintf("127.77.%d.0/24", third)
+	return network
 }
 
 // deception starts a service with decoys.
@@ -90,11 +92,12 @@ func TestDecoys_WhatAnAttackerDoesIsInTheAPI(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "fleet.ini")
-	require.NoError(t, os.WriteFile(file, []byte("[general]\nnet="+onLoopback(t, 1)+"\n[bastion]\nip=127.77.1.9\nservices=ssh\n"), 0o600))
+	network := onLoopback(t, 1)
+	require.NoError(t, os.WriteFile(file, []byte("[general]\nnet="+network+"0/24\n[bastion]\nip="+network+"9\nservices=ssh\n"), 0o600))
 	p := deception(t, filepath.Join(dir, "data"), "--decoys="+file)
 	c := p.admin(t)
 	host := c.fleet(t)[0].Hostname
-	greeting, conn := knock(t, "127.77.1.9:20022")
+	greeting, conn := knock(t, network+"9:20022")
 	assert.Equal(t, host+" ssh\n", greeting)
 	_, err := io.WriteString(conn, "root toor\n")
 	require.NoError(t, err)
@@ -122,7 +125,7 @@ func TestDecoys_WhatAnAttackerDoesIsInTheAPI(t *testing.T) {
 	assert.True(t, status.Runs)
 	assert.Nil(t, status.Problem)
 	require.Len(t, status.Listeners, 1)
-	assert.Equal(t, "127.77.1.9:20022", status.Listeners[0].Address)
+	assert.Equal(t, network+"9:20022", status.Listeners[0].Address)
 	assert.Equal(t, 22, status.Listeners[0].Port)
 	assert.Equal(t, 1, status.Listeners[0].Total)
 	_, health := c.status(t, http.MethodGet, "/api/v1/health", nil)
@@ -130,7 +133,7 @@ func TestDecoys_WhatAnAttackerDoesIsInTheAPI(t *testing.T) {
 	_, metrics := c.status(t, http.MethodGet, "/metrics", nil)
 	assert.Contains(t, metrics, `decnet_decoy_connections_total{decky="bastion",service="ssh"} 1`)
 	assert.Contains(t, metrics, `decnet_decoy_listeners{state="running"} 1`)
-	assert.Contains(t, p.stderr.String(), "ssh 127.77.1.9:20022/tcp", "the operator is told where")
+	assert.Contains(t, p.stderr.String(), "ssh "+network+"9:20022/tcp", "the operator is told where")
 	assert.Equal(t, exitOK, p.end(t))
 }
 
@@ -138,37 +141,37 @@ func TestDecoys_WhatAnAttackerDoesIsInTheAPI(t *testing.T) {
 func TestDecoys_AreDeployedMutatedAndRemovedWhileTheyRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	subnet := onLoopback(t, 2)
+	network := onLoopback(t, 2)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "decnet-state.json"), []byte(`{"config":{"deckies":[]}}`), 0o600))
 	c := deception(t, dir, "--decoys").admin(t)
 	assert.Empty(t, c.fleet(t), "a fleet without decoys was somebody's wish")
 	deploy := func(text string) (int, string) {
 		return c.status(t, http.MethodPost, "/api/v1/deckies/deploy", map[string]string{"ini_content": text})
 	}
-	code, text := deploy("[general]\nnet=" + subnet + "\n[db]\nip=127.77.2.7\narchetype=database-server\n")
+	code, text := deploy("[general]\nnet=" + network + "0/24\n[db]\nip=" + network + "7\narchetype=database-server\n")
 	require.Equal(t, http.StatusOK, code, text)
 	for port, service := range map[int]string{23306: "mysql", 25432: "postgres", 26379: "redis"} {
-		greeting, _ := knock(t, fmt.Sprintf("127.77.2.7:%d", port))
+		greeting, _ := knock(t, fmt.Sprintf("%s7:%d", network, port))
 		assert.Contains(t, greeting, service)
 	}
 
 	// A port that somebody else has: nothing changes, and the answer says which.
 	var config net.ListenConfig
-	other, err := config.Listen(t.Context(), "tcp", "127.77.2.8:20022")
+	other, err := config.Listen(t.Context(), "tcp", network+"8:20022")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = other.Close() })
 	before := c.fleet(t)
-	code, text = deploy("[a]\nip=127.77.2.6\nservices=ssh\n[b]\nip=127.77.2.8\nservices=ssh\n")
+	code, text = deploy("[a]\nip=" + network + "6\nservices=ssh\n[b]\nip=" + network + "8\nservices=ssh\n")
 	assert.Equal(t, http.StatusConflict, code)
 	assert.Contains(t, text, `decky \"b\", service \"ssh\"`)
 	assert.Equal(t, before, c.fleet(t))
-	refused(t, "127.77.2.6:20022")
+	refused(t, network+"6:20022")
 
 	code, text = c.status(t, http.MethodPost, "/api/v1/deckies/db/mutate", nil)
 	require.Equal(t, http.StatusOK, code, text)
 	now := c.fleet(t)[0].Services
 	for port, service := range map[int]string{23306: "mysql", 25432: "postgres", 26379: "redis"} {
-		address := fmt.Sprintf("127.77.2.7:%d", port)
+		address := fmt.Sprintf("%s7:%d", network, port)
 		if slices.Contains(now, service) {
 			knock(t, address)
 		} else {
@@ -177,9 +180,9 @@ func TestDecoys_AreDeployedMutatedAndRemovedWhileTheyRun(t *testing.T) {
 	}
 	code, text = c.status(t, http.MethodDelete, "/api/v1/deckies/db", nil)
 	require.Equal(t, http.StatusOK, code, text)
-	refused(t, "127.77.2.7:23306")
-	refused(t, "127.77.2.7:25432")
-	refused(t, "127.77.2.7:26379")
+	refused(t, network+"7:23306")
+	refused(t, network+"7:25432")
+	refused(t, network+"7:26379")
 }
 
 // refused checks that nobody listens.
@@ -199,7 +202,7 @@ func TestDecoys_OutliveARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "fleet.ini")
-	head := "[general]\nnet=" + onLoopback(t, 3) + "\n"
+	head := "[general]\nnet=" + onLoopback(t, 3) + "0/24\n"
 	require.NoError(t, os.WriteFile(file, []byte(head+"[db]\narchetype=database-server\n"), 0o600))
 	data := filepath.Join(dir, "data")
 	p := deception(t, data, "--decoys="+file)
@@ -233,7 +236,7 @@ func TestDecoys_OutliveARestart(t *testing.T) {
 func TestDecoys_OutliveAKill(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	subnet := onLoopback(t, 5)
+	network := onLoopback(t, 5)
 	require.NoError(t, os.MkdirAll(data, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(data, "decnet-state.json"), []byte(`{"config":{"deckies":[]}}`), 0o600))
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--data-dir", data, "--decoys", "--decoy-port-offset=20000", "--api-port=0")
@@ -245,7 +248,7 @@ func TestDecoys_OutliveAKill(t *testing.T) {
 	require.NoError(t, err)
 	c := (&program{url: strings.TrimSpace(strings.TrimPrefix(line, "decnet answers on "))}).admin(t)
 	code, text := c.status(t, http.MethodPost, "/api/v1/deckies/deploy", map[string]string{
-		"ini_content": "[general]\nnet=" + subnet + "\n[a]\nservices=ssh\n[b]\narchetype=database-server\n",
+		"ini_content": "[general]\nnet=" + network + "0/24\n[a]\nservices=ssh\n[b]\narchetype=database-server\n",
 	})
 	require.Equal(t, http.StatusOK, code, text)
 	code, text = c.status(t, http.MethodPost, "/api/v1/deckies/b/mutate", nil)
