@@ -162,6 +162,12 @@ func table(c *call, rows [][]string) answer {
 		}
 		return object(c, http.StatusOK, "["+strings.Join(objects, ",")+"]")
 	}
+	right := map[int]bool{}
+	for i, name := range rows[0] {
+		right[i] = !slices.Contains([]string{
+			"health", "status", "index", "uuid", "ip", "node.role", "master", "name", "id", "host", "node", "epoch", "timestamp", "cluster", "count",
+		}, name)
+	}
 	if !c.query.Has("v") {
 		rows = rows[1:]
 	}
@@ -177,7 +183,14 @@ func table(c *call, rows [][]string) answer {
 			if i > 0 {
 				b.WriteByte(' ')
 			}
-			fmt.Fprintf(&b, "%-*s", width[i], value)
+			switch {
+			case right[i]:
+				fmt.Fprintf(&b, "%*s", width[i], value)
+			case i == len(row)-1:
+				b.WriteString(value)
+			default:
+				fmt.Fprintf(&b, "%-*s", width[i], value)
+			}
 		}
 		b.WriteByte('\n')
 	}

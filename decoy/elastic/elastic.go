@@ -60,6 +60,9 @@ func newNode(e trap.Env) *node {
 	}
 	for _, name := range append(names[:2+r.IntN(4)], ".kibana_1") {
 		docs := 200 + r.IntN(400000)
+		if strings.HasPrefix(name, ".") {
+			docs %= 90 // what people have saved
+		}
 		n.indices = append(n.indices, index{name: name, uuid: id22(h, "index "+name), docs: docs, bytes: int64(docs) * int64(300+r.IntN(1500))})
 	}
 	return n

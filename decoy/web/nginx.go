@@ -13,12 +13,15 @@ import (
 type nginx struct {
 	// product is the header Server and what error pages end with.
 	product string
+	// maxBody is its client_max_body_size in bytes, 0 for the default of 1 MiB, which
+	// those raise who have an application.
+	maxBody int64
 }
 
-// limits are nginx's defaults: client_max_body_size, keepalive_timeout as Debian
-// has it, client_header_timeout, keepalive_requests.
+// limits are those of nginx's configuration: client_max_body_size,
+// keepalive_timeout as Debian has it, client_header_timeout, keepalive_requests.
 func (n *nginx) limits() httptrap.Limits {
-	return httptrap.Limits{Body: 1 << 20, Idle: 65 * time.Second, Head: 60 * time.Second, Requests: 1000}
+	return httptrap.Limits{Body: max(n.maxBody, 1<<20), Idle: 65 * time.Second, Head: 60 * time.Second, Requests: 1000}
 }
 
 func (n *nginx) frame(a *ask, p *page) httptrap.Response {

@@ -27,7 +27,7 @@ func choose(h *trap.Host, fakeApp string) (server, application, error) {
 		return iis{}, &welcome{file: iisWelcome(h)}, nil
 	case "wordpress":
 		if onNginx {
-			return &nginx{product: nginxToken(h)}, newWordPress(h), nil
+			return &nginx{product: nginxToken(h), maxBody: 64 << 20}, newWordPress(h), nil
 		}
 		return newApache(h), newWordPress(h), nil
 	case "phpmyadmin":
