@@ -32,13 +32,13 @@ func (n *nginx) frame(a *ask, p *page) httptrap.Response {
 	add := func(name, value string) {
 		resp.Headers = append(resp.Headers, httptrap.Header{Name: name, Value: value})
 	}
-	program := p.modified.IsZero() && p.status == 200
+	program := p.modified.IsZero() && strings.HasSuffix(strings.ToLower(p.kind), "utf-8")
 	add("Server", n.product)
 	add("Date", httptrap.Date(a.now))
 	if p.kind != "" && p.status != 304 {
 		add("Content-Type", p.kind)
 	}
-	resp.Chunked = program && a.Minor >= 1
+	resp.Chunked = program && a.Minor >= 1 && a.Method != "HEAD"
 	if p.status != 304 && p.status != 204 && !program {
 		add("Content-Length", strconv.Itoa(len(p.body)))
 	}
@@ -56,7 +56,7 @@ func (n *nginx) frame(a *ask, p *page) httptrap.Response {
 	if resp.Chunked {
 		add("Transfer-Encoding", "chunked")
 	}
-	if program && a.Minor < 1 {
+	if program && a.Minor < 1 && a.Method != "HEAD" {
 		resp.Close = true // only the end tells the length
 	}
 	if a.Keep && !resp.Close {

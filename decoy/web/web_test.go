@@ -340,6 +340,28 @@ func TestWordPress_TellsNamesAndRefusesPasswords(t *testing.T) {
 	assert.Equal(t, []string{admin + " secret", "<script> x"}, credentials)
 }
 
+func TestWordPress_BehindNginxIsFramedAsByFastCGI(t *testing.T) {
+	t.Parallel()
+	for i := range 20 {
+		b := traptest.New(t, web.New, traptest.Options{
+			Service: "http", Config: trap.Config{"fake_app": "wordpress"}, Identity: trap.Identity{Decky: fmt.Sprint("d", i)},
+		})
+		got := get(t, b, "/no-such-post/")
+		if !strings.HasPrefix(header(t, got, "Server"), "nginx") {
+			continue
+		}
+		assert.Equal(t, "HTTP/1.1 404 Not Found, Server, Date, Content-Type, Transfer-Encoding, Connection, Expires, Cache-Control, Link", head(got))
+		assert.True(t, strings.HasSuffix(got, "</html>\n\r\n0\r\n\r\n"))
+		silent := raw(t, b, "HEAD /no-such-post/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		assert.Equal(t, "HTTP/1.1 404 Not Found, Server, Date, Content-Type, Connection, Expires, Cache-Control, Link", head(silent))
+		old := raw(t, b, "GET /wp-login.php HTTP/1.0\r\n\r\n")
+		assert.True(t, strings.HasSuffix(old, "</html>\n"), "HTTP/1.0 knows no chunks")
+		assert.NotContains(t, old, "Transfer-Encoding")
+		return
+	}
+	require.Fail(t, "none of 20 hosts has nginx")
+}
+
 func TestWordPress_AMulticallIsManyLogins(t *testing.T) {
 	t.Parallel()
 	b := bench(t, "debian", trap.Config{"fake_app": "wordpress"})
