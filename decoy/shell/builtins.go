@@ -107,6 +107,7 @@ func printf(c *call) int {
 	for c.step() {
 		before := len(args)
 		text, stop := formatted(format, &args)
+		c.pay(len(text))
 		_, err := io.WriteString(c.out, text)
 		if stop || err != nil || len(args) == 0 || len(args) == before {
 			break
@@ -126,7 +127,7 @@ func formatted(format string, args *[]string) (string, bool) {
 		return s
 	}
 	var b strings.Builder
-	for i := 0; i < len(format); {
+	for i := 0; i < len(format) && b.Len() < maxBuffer; {
 		if format[i] != '%' {
 			end := strings.IndexByte(format[i:], '%')
 			if end < 0 {

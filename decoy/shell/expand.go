@@ -258,6 +258,10 @@ func (sh *Shell) parameter(s string) string {
 		}
 		return ""
 	case '#', '%':
+		sh.pay(len(value) * len(value) / 16)
+		if sh.left.dead {
+			return ""
+		}
 		return trimPattern(value, op, sh.expandPattern(word(strings.TrimLeft(op, op[:1]))))
 	}
 	if colon {

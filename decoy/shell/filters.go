@@ -48,7 +48,7 @@ func sed(c *call) int {
 	}
 	with := strings.NewReplacer("$", "$$", `\1`, "${1}", `\2`, "${2}", "&", "${0}").Replace(parts[1])
 	for _, line := range lines {
-		if at := re.FindStringIndex(line); at != nil {
+		if at := re.FindStringIndex(line); at != nil && len(line)*len(with) < 1<<20 {
 			end := at[1]
 			if strings.Contains(parts[2], "g") {
 				end = len(line)
@@ -105,9 +105,16 @@ func awkPrint(list, line string, parts []string) string {
 		return line
 	}
 	var out []string
+	size := 0
 	for item := range strings.SplitSeq(list, ",") {
+		if size > maxBuffer {
+			break
+		}
 		var b strings.Builder
 		for f := range strings.FieldsSeq(item) {
+			if size+b.Len() > maxBuffer {
+				break
+			}
 			switch n, err := strconv.Atoi(strings.TrimPrefix(f, "$")); {
 			case f == "$0":
 				b.WriteString(line)
@@ -119,6 +126,7 @@ func awkPrint(list, line string, parts []string) string {
 				b.WriteString(strings.Trim(f, `"`))
 			}
 		}
+		size += b.Len()
 		out = append(out, b.String())
 	}
 	return strings.Join(out, " ")

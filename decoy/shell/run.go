@@ -137,7 +137,17 @@ func (sh *Shell) step() bool {
 }
 
 // pay takes the steps that so many bytes cost.
-func (sh *Shell) pay(bytes int) { sh.left.steps -= bytes >> 8 }
+func (sh *Shell) pay(bytes int) {
+	if sh.left.steps -= bytes >> 8; sh.left.steps < 0 {
+		sh.left.dead = true
+	}
+}
+
+// matches is match for texts that may be long.
+func (sh *Shell) matches(pattern, s string) bool {
+	sh.pay(len(pattern) * len(s) / 16)
+	return !sh.left.dead && match(pattern, s)
+}
 
 // fork is a shell of its own that sees the same files.
 func (sh *Shell) fork() *Shell {
@@ -342,7 +352,7 @@ func (sh *Shell) compound(c *command, s streams) {
 		subject := sh.expandText(c.subject)
 		for i, patterns := range c.patterns {
 			for _, p := range patterns {
-				if match(sh.expandPattern(p), subject) {
+				if sh.matches(sh.expandPattern(p), subject) {
 					sh.list(c.bodies[i], s)
 					return
 				}

@@ -211,6 +211,10 @@ func TestShell_NoLineHoldsTheMachineUp(t *testing.T) {
 		strings.Repeat("(", 100000), strings.Repeat("$(", 50000), strings.Repeat("{ ", 30000), "echo " + strings.Repeat("`", 9999),
 		"echo 'sh x' > x; sh x", "printf '%999999999d' 1", "eval 'eval \"$0\"'", "until false; do ls -R / > /dev/null; done",
 		strings.Repeat("!", 60000), "echo $((" + strings.Repeat("(", 60000) + "))", "echo $((" + strings.Repeat("-", 60000) + "1))",
+		"x=$(yes a | head -c 60000); echo " + strings.Repeat(`"$x" `, 2000), "x=$(yes a | head -c 4000); while :; do echo ${x##*a*b*c*d*e*}; done",
+		"x=$(yes a | head -c 60000); while :; do case $x in " + strings.Repeat("*a", 20000) + "*b) ;; esac; done",
+		"yes a | head -c 60000 | tr -d '\\n' | awk '{print " + strings.Repeat("$0,", 15000) + "$0}'", "while :; do printf '" + strings.Repeat("%999d", 9000) + "' 1; done > /dev/null",
+		"yes a | head -c 60000 | tr -d '\\n' | sed 's/./" + strings.Repeat("&", 250) + "/g'",
 		"exec sh -c 'exec sh -c \"$0\" \"$0\"'", "echo x | xargs xargs xargs xargs sh",
 		`busybox busybox busybox sh -c 'while :; do busybox id; done'`,
 	} {

@@ -43,15 +43,17 @@ func (l *login) session(ctx context.Context, n ssh.NewChannel) {
 		go func() {
 			defer close(done)
 			defer ch.Close() //nolint:errcheck // the client may have closed it
-			sh, free := l.shell()
-			defer free()
-			for name, value := range s.vars {
-				sh.Setenv(name, value)
-			}
-			s.sh = sh
-			status := run()
-			_ = ch.CloseWrite()
-			_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+			l.guard(func() {
+				sh, free := l.shell()
+				defer free()
+				for name, value := range s.vars {
+					sh.Setenv(name, value)
+				}
+				s.sh = sh
+				status := run()
+				_ = ch.CloseWrite()
+				_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+			})
 		}()
 	}
 	_ = ch.Close()

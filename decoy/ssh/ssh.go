@@ -119,13 +119,18 @@ func (v *server) Serve(ctx context.Context, s *trap.Session) {
 	if !v.version.dropbear {
 		v.announce(conn)
 	}
-	l := &login{server: v, s: s, user: conn.User(), first: v.machine.Start(&s.Peer, conn.User())}
+	l := &login{server: v, s: s, end: conn, panics: make(chan any, 1), user: conn.User(), first: v.machine.Start(&s.Peer, conn.User())}
 	var wg sync.WaitGroup
-	wg.Go(func() { l.requests(requests) })
+	wg.Go(func() { l.guard(func() { l.requests(requests) }) })
 	l.channels(ctx, channels, &wg)
 	_ = conn.Close()
 	_ = conn.Wait()
 	wg.Wait()
+	select {
+	case p := <-l.panics:
+		panic(p) // for the caller, who catches those of this goroutine only
+	default:
+	}
 }
 
 // announce tells the host keys, as OpenSSH does after each login.
@@ -144,6 +149,9 @@ type login struct {
 	*server
 	s    *trap.Session
 	user string
+	// end closes the connection; panics has what a goroutine panicked with.
+	end    io.Closer
+	panics chan any
 
 	// mu is held while something runs that sees the files of the first shell.
 	mu    sync.Mutex
@@ -162,6 +170,21 @@ func (l *login) shell() (*shell.Shell, func()) {
 	}
 	sh.Setenv("SSH_CLIENT", fmt.Sprintf("%s %d %d", l.s.Remote.Addr(), l.s.Remote.Port(), l.s.Port))
 	return sh, done
+}
+
+// guard runs a part of the session. A panic in it ends the session, and waits
+// for the goroutine that serves it.
+func (l *login) guard(part func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			select {
+			case l.panics <- p:
+			default:
+			}
+			_ = l.end.Close()
+		}
+	}()
+	part()
 }
 
 // requests answers those that are about no channel.
@@ -212,11 +235,13 @@ func (l *login) channels(ctx context.Context, channels <-chan ssh.NewChannel, wg
 		}
 		wg.Go(func() {
 			defer func() { <-open }()
-			if kind == "session" {
-				l.session(ctx, n)
-			} else {
-				l.tunnel(n)
-			}
+			l.guard(func() {
+				if kind == "session" {
+					l.session(ctx, n)
+				} else {
+					l.tunnel(n)
+				}
+			})
 		})
 	}
 }

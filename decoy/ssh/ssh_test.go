@@ -3,7 +3,7 @@ package ssh_test
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/md5" //nolint:gosec // the definition of HASSH
+	"crypto/md5"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -77,7 +77,7 @@ func TestSSH_WhatAClientDoesIsRecorded(t *testing.T) {
 
 	assert.Equal(t, "SSH-2.0-Go", traptest.Fields(b.Wait("client_banner"))["banner"])
 	kex := traptest.Fields(b.Wait("kex"))
-	assert.Equal(t, fmt.Sprintf("%x", md5.Sum([]byte(kex["hassh_algorithms"]))), kex["hassh"]) //nolint:gosec // the definition of HASSH
+	assert.Equal(t, fmt.Sprintf("%x", md5.Sum([]byte(kex["hassh_algorithms"]))), kex["hassh"])
 	lists := strings.Split(kex["hassh_algorithms"], ";")
 	require.Len(t, lists, 4)
 	assert.True(t, strings.HasSuffix(lists[0], ",ext-info-c,kex-strict-c-v00@openssh.com"), lists[0])
