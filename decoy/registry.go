@@ -3,12 +3,18 @@ package decoy
 import (
 	"decnet/decoy/dockerapi"
 	"decnet/decoy/elastic"
+	"decnet/decoy/ftp"
 	"decnet/decoy/kubernetes"
+	"decnet/decoy/ldap"
+	"decnet/decoy/mailbox"
 	"decnet/decoy/mysql"
 	"decnet/decoy/postgres"
 	"decnet/decoy/rdp"
 	"decnet/decoy/redis"
+	"decnet/decoy/sip"
 	"decnet/decoy/smb"
+	"decnet/decoy/smtp"
+	"decnet/decoy/snmp"
 	"decnet/decoy/ssh"
 	"decnet/decoy/telnet"
 	"decnet/decoy/trap"
@@ -22,14 +28,22 @@ func Makers() map[string]trap.Maker {
 	return map[string]trap.Maker{
 		"docker_api":    dockerapi.New,
 		"elasticsearch": elastic.New,
+		"ftp":           ftp.New,
 		"http":          web.New,
 		"https":         web.NewTLS,
+		"imap":          mailbox.NewIMAP,
 		"k8s":           kubernetes.New,
+		"ldap":          ldap.New,
 		"mysql":         mysql.New,
+		"pop3":          mailbox.NewPOP3,
 		"postgres":      postgres.New,
 		"rdp":           rdp.New,
 		"redis":         redis.New,
+		"sip":           sip.New,
 		"smb":           smb.New,
+		"smtp":          smtp.New,
+		"smtp_relay":    smtp.NewRelay,
+		"snmp":          snmp.New,
 		"ssh":           ssh.New,
 		"telnet":        telnet.New,
 		"vnc":           vnc.New,
