@@ -59,6 +59,8 @@ func imitated(importPath string) []string {
 		return []string{"decnet/decoy/trap"}
 	case "ntlmtrap":
 		return []string{"decnet/decoy/trap", "decnet/decoy/ber"}
+	case "ics": // a controller that has an agent of SNMP
+		return []string{"decnet/decoy/trap", "decnet/decoy/snmp"}
 	case "httptrap":
 		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap"}
 	default:
