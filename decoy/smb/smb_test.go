@@ -1,15 +1,21 @@
 package smb_test
 
 import (
+	"crypto/hmac"
+	"crypto/md5"
 	"encoding/binary"
+	"encoding/hex"
 	"io"
 	"net"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/md4" //nolint:staticcheck // it is what NTLM does
 
+	"decnet/decoy/ntlmtrap"
 	"decnet/decoy/smb"
 	"decnet/decoy/trap"
 	"decnet/decoy/traptest"
@@ -184,6 +190,30 @@ func port(t *testing.T, address string) string {
 	return p
 }
 
+// cracks says whether a password fits a line of hashcat's mode 5600.
+func cracks(t *testing.T, line, password string) bool {
+	t.Helper()
+	parts := strings.Split(line, ":")
+	require.Len(t, parts, 6)
+	sum := func(key []byte, data ...[]byte) []byte {
+		h := hmac.New(md5.New, key)
+		for _, d := range data {
+			h.Write(d)
+		}
+		return h.Sum(nil)
+	}
+	var hexed [3][]byte
+	for i, p := range parts[3:] {
+		b, err := hex.DecodeString(p)
+		require.NoError(t, err)
+		hexed[i] = b
+	}
+	nt := md4.New()
+	nt.Write(ntlmtrap.UTF16(password))
+	key := sum(nt.Sum(nil), ntlmtrap.UTF16(strings.ToUpper(parts[0])+parts[2]))
+	return hmac.Equal(sum(key, hexed[0], hexed[2]), hexed[1])
+}
+
 func TestSmbclient(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -207,6 +237,8 @@ func TestSmbclient(t *testing.T) {
 			if auth["username"] != "" {
 				assert.Equal(t, "bob", auth["username"])
 				assert.Regexp(t, `^bob::(CORP|WORKGROUP|SRV-WEB-07)?:[0-9a-f]{16}:[0-9a-f]{32}:0101[0-9a-f]+$`, auth["hashcat"])
+				assert.True(t, cracks(t, auth["hashcat"], "Secret1"), "the password fits what was recorded")
+				assert.False(t, cracks(t, auth["hashcat"], "Secret2"))
 			}
 		})
 	}
