@@ -52,7 +52,7 @@ function Profile({ d }) {
   const tries = d.of('credential'), files = d.of('payload'), prints = d.of('fingerprint');
   return html`<dl class="counters">${cells.map(([n, v]) => html`<div><dt>${n}</dt><dd>${v}</dd></div>`)}</dl>
     <${Panel} title="Timeline" aside=${html`<span class="dim"><${When} t=${a.first_seen} /> – <${When} t=${a.last_seen} /></span>`}><${Histogram} data=${d.histogram} height=${120} onZoom=${(start, end) => go('/events', { search: d.search, start, end })} label=${'Events of ' + a.ip} /><//>
-    <${Panel} title="Path through the decoys"><${Path} deckies=${a.deckies} events=${d.events.data} /><//>
+    <${Panel} title="Path through the decoys" aside=${html`<span class="dim">in the order of first contact; counts of the latest ${plural(d.events.data.length, 'event')}</span>`}><${Path} deckies=${a.deckies} events=${d.events.data} /><//>
     <div class="grid two">
       <${Panel} title="Behaviour">${b ? html`<${Behaviour} b=${b} />` : html`<${Empty}>Too little is known of this attacker yet.<//>`}<//>
       <${Panel} title="Sessions" aside=${html`<span class="dim">of the latest ${plural(d.events.data.length, 'event')}</span>`}><${Sessions} events=${d.events.data} /><//>

@@ -16,8 +16,20 @@ export async function buckets({ search, start, end }, signal) {
     from ||= at(rough[0].time);
     to ||= Math.max(at(rough[rough.length - 1].time) + 86400, from + 60);
   }
-  const minutes = widths.find((w) => (to - from) / 60 / w <= 110) || 43200;
-  const rows = await get('/logs/histogram', { search, start_time: start, end_time: end, interval_minutes: minutes }, signal);
+  const load = () => {
+    minutes = widths.find((w) => (to - from) / 60 / w <= 110) || 43200;
+    return get('/logs/histogram', { search, start_time: start, end_time: end, interval_minutes: minutes }, signal);
+  };
+  let minutes;
+  let rows = await load();
+  // Days tell little of events that fill minutes: look again at what is filled.
+  while (rows.length && rows.length < 30 && minutes > 1 && !(start && end)) {
+    const before = minutes;
+    if (!start) from = at(rows[0].time);
+    if (!end) to = at(rows[rows.length - 1].time) + minutes * 60;
+    if (widths.find((w) => (to - from) / 60 / w <= 110) >= before) break;
+    rows = await load();
+  }
   const width = minutes * 60;
   const known = new Map(rows.map((r) => [at(r.time), r.count]));
   let first = Math.floor(from / width) * width, last = Math.floor(to / width) * width;
@@ -68,14 +80,27 @@ export function Histogram({ data, height = 150, onZoom, label = 'Events over tim
   </div>`;
 }
 
+// labels names times on one line: the hour, and the day where it changes.
+function labels(ts) {
+  let before = '';
+  return ts.map((t) => {
+    const d = new Date(t * 1000), date = dayOf(d);
+    const text = date === before ? clockOf(d) : ts[1] - ts[0] >= 86400 ? date : date + ' ' + clockOf(d);
+    before = date;
+    return text;
+  });
+}
+const dayOf = (d) => d.toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
+const clockOf = (d) => d.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+
 function options(box, tip, height, zoom, minutes) {
   const axis = { stroke: css('--dim'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, font: '11px ' + css('--sans') };
   return {
-    width: box.clientWidth || 300, height, padding: [8, 8, 0, 0],
+    width: box.clientWidth || 300, height, padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
-    axes: [{ ...axis, grid: { show: false }, size: 26 }, { ...axis, size: 46, space: 34, values: (_, vs) => vs.map((v) => (v % 1 ? '' : number(v))) }],
+    axes: [{ ...axis, grid: { show: false }, size: 26, space: 90, values: (_, ts) => labels(ts) }, { ...axis, size: 46, space: 34, values: (_, vs) => vs.map((v) => (v % 1 ? '' : number(v))) }],
     series: [{}, { stroke: css('--accent'), fill: css('--bar'), width: 1, points: { show: false }, paths: globalThis.uPlot.paths.bars({ size: [0.82, 40], align: 1 }) }],
     hooks: {
       setSelect: [(u) => {

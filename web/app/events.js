@@ -5,7 +5,7 @@ import { get } from './session.js';
 import { follow, painter } from './stream.js';
 import { buckets, Histogram } from './chart.js';
 import { go } from './router.js';
-import { number, plural, fieldsOf, summary, shown, word, utc, localTime } from './text.js';
+import { number, plural, fieldsOf, summary, shown, word, utc, localTime, shortTime } from './text.js';
 import { Page, Failed, Skeleton, Empty, LiveChip, Copy, Tag, When, useLoad, useEvery } from './parts.js';
 import { SearchBar } from './searchbar.js';
 import { download } from './export.js';
@@ -134,14 +134,14 @@ function List({ rows, total, more, open, show }) {
     <div ref=${box} class="list" data-list role="listbox" aria-label="Events, newest first" tabindex="0" aria-activedescendant=${index >= first && index < last ? 'event-' + at : undefined} onScroll=${measure} onKeyDown=${keydown}>
     <div class="rows" role="presentation" style=${{ height: rows.length * view.row + 'px' }}>${rows.slice(first, last).map((r, i) => html`<div key=${r.id} id=${'event-' + r.id} role="option"
       aria-selected=${r.id === at || r === open} aria-setsize=${total} aria-posinset=${first + i + 1} class="row" style=${{ top: (first + i) * view.row + 'px' }} onClick=${() => { setAt(r.id); show(r); }}>
-      <span class="dim" title=${utc(r.timestamp)}>${localTime(r.timestamp)}</span><span class="mono">${shown(r.attacker_ip, 45)}</span><span>${shown(r.decky, 40)}</span><span><${Tag} kind="service">${shown(r.service, 20)}<//></span><span>${shown(r.event_type, 40)}</span><bdi class="mono say">${summary(r)}</bdi></div>`)}</div></div></div>`;
+      <span class="dim" title=${localTime(r.timestamp) + ", " + utc(r.timestamp)}>${shortTime(r.timestamp)}</span><span class="mono">${shown(r.attacker_ip, 45)}</span><span>${shown(r.decky, 40)}</span><span><${Tag} kind="service">${shown(r.service, 20)}<//></span><span>${shown(r.event_type, 40)}</span><bdi class="mono say">${summary(r)}</bdi></div>`)}</div></div></div>`;
 }
 
 function Detail({ row, close, narrow }) {
   const fields = Object.entries(fieldsOf(row));
   const [whole, setWhole] = useState(false);
   const columns = [['attacker', row.attacker_ip], ['decky', row.decky], ['service', row.service], ['event', row.event_type]];
-  const Line = ({ k, v }) => html`<div><dt>${shown(k, 60)}</dt><dd><bdi class="mono">${shown(v, whole ? 50000 : 600)}</bdi><span class="tools">${(typeof v !== 'object') && String(v).length < 200 && /^[\w-]+$/.test(k) && html`<button class="quiet" title="Only events with this value" aria-label=${'Only events with this ' + k} onClick=${() => narrow(word(k, v))}>＋</button>`}<${Copy} text=${typeof v === 'object' ? JSON.stringify(v) : String(v)} what=${shown(k, 40)} /></span></dd></div>`;
+  const Line = ({ k, v }) => html`<div><dt>${shown(k, 60)}</dt><dd><bdi class="mono">${shown(v, whole ? 50000 : 600)}</bdi><span class="tools">${(typeof v !== 'object') && String(v).length < 200 && /^[\w-]+$/.test(k) && html`<button class="quiet" title="Only events with this value" aria-label=${'Only events with this ' + k} onClick=${() => narrow(word(k, v))}>+</button>`}<${Copy} text=${typeof v === 'object' ? JSON.stringify(v) : String(v)} what=${shown(k, 40)} /></span></dd></div>`;
   return html`<aside class="detail" aria-label="The event"><header><h2>Event ${number(row.id)}</h2><button class="quiet" onClick=${close} aria-label="Close the event">✕</button></header>
     <p><${When} t=${row.timestamp} /> <span class="dim">${utc(row.timestamp)}</span></p>
     <dl class="lines">${columns.map(([k, v]) => html`<${Line} key=${k} k=${k} v=${v} />`)}</dl>

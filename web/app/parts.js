@@ -78,7 +78,7 @@ export const Page = ({ title, actions, children, note }) => {
 export const Panel = ({ title, aside, children, kind = '' }) => html`<section class=${'panel ' + kind}><header><h2>${title}</h2>${aside && html`<div class="aside">${aside}</div>`}</header>${children}</section>`;
 
 export function Table({ label, heads, children }) {
-  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table><thead><tr>${heads.map((h) => html`<th scope="col" class=${h.num ? 'num' : ''}>${h.name ?? h}</th>`)}</tr></thead><tbody>${children}</tbody></table></div>`;
+  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table><thead><tr>${heads.map((h) => (h === '' ? html`<td></td>` : html`<th scope="col" class=${h.num ? 'num' : ''}>${h.name ?? h}</th>`))}</tr></thead><tbody>${children}</tbody></table></div>`;
 }
 
 // Bars ranks names by a count; each is a link.

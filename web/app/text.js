@@ -39,6 +39,14 @@ export function localTime(t) {
   return Number.isNaN(+d) ? '–' : day.format(d) + ', ' + clock.format(d);
 }
 
+const dayOnly = new Intl.DateTimeFormat(undefined, { month: 'short', day: '2-digit' });
+
+// shortTime leaves the year out, for lists.
+export function shortTime(t) {
+  const d = new Date(t);
+  return Number.isNaN(+d) ? '–' : dayOnly.format(d) + ' ' + clock.format(d);
+}
+
 export function clockTime(t) {
   const d = new Date(t);
   return Number.isNaN(+d) ? '–' : clock.format(d);
