@@ -53,9 +53,12 @@ type server struct {
 type transfer struct {
 	peer     trap.Peer
 	filename string
-	upload   *trap.Upload
-	next     uint16
-	last     time.Time
+	last     time.Time // under the server's lock
+
+	mu     sync.Mutex // nobody waits for another's file to be written
+	upload *trap.Upload
+	next   uint16
+	ended  bool
 }
 
 // New makes the service.
@@ -144,28 +147,43 @@ func (v *server) begin(d *trap.Datagram, r Request) []byte {
 func (v *server) take(d *trap.Datagram) []byte {
 	v.mu.Lock()
 	t := v.transfers[d.Remote]
-	if t == nil {
-		v.mu.Unlock()
-		return failure(5, "Unknown transfer ID")
-	}
-	number := binary.BigEndian.Uint16(d.Data[2:])
-	ended := false
-	if content := d.Data[4:]; number == t.next {
-		content = content[:min(len(content), block)]
-		_, _ = t.upload.Write(content)
-		t.next, t.last = t.next+1, d.Now()
-		if ended = len(content) < block || t.next > maxBlocks; ended {
-			delete(v.transfers, d.Remote)
-		}
+	if t != nil {
+		t.last = d.Now()
 	}
 	v.mu.Unlock()
-	if ended {
+	if t == nil {
+		return failure(5, "Unknown transfer ID")
+	}
+	if t.write(binary.BigEndian.Uint16(d.Data[2:]), d.Data[4:]) {
+		v.mu.Lock()
+		delete(v.transfers, d.Remote)
+		v.mu.Unlock()
 		t.done()
 	}
 	return []byte{0, opAck, d.Data[2], d.Data[3]}
 }
 
+// write takes a block, unless it came before, and says whether it is the last.
+func (t *transfer) write(number uint16, content []byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended || number != t.next {
+		return false
+	}
+	content = content[:min(len(content), block)]
+	_, _ = t.upload.Write(content)
+	t.next++
+	return len(content) < block || t.next > maxBlocks
+}
+
+// done ends the file, once.
 func (t *transfer) done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return
+	}
+	t.ended = true
 	t.peer.Record("file_upload", append(t.upload.Done().Fields(), trap.Field{Key: "filename", Value: t.filename})...)
 }
 
