@@ -4,8 +4,10 @@ import (
 	"decnet/decoy/dockerapi"
 	"decnet/decoy/elastic"
 	"decnet/decoy/ftp"
+	"decnet/decoy/ics"
 	"decnet/decoy/kubernetes"
 	"decnet/decoy/ldap"
+	"decnet/decoy/llmnr"
 	"decnet/decoy/mailbox"
 	"decnet/decoy/mysql"
 	"decnet/decoy/postgres"
@@ -17,6 +19,7 @@ import (
 	"decnet/decoy/snmp"
 	"decnet/decoy/ssh"
 	"decnet/decoy/telnet"
+	"decnet/decoy/tftp"
 	"decnet/decoy/trap"
 	"decnet/decoy/vnc"
 	"decnet/decoy/web"
@@ -26,6 +29,7 @@ import (
 // for them.
 func Makers() map[string]trap.Maker {
 	return map[string]trap.Maker{
+		"conpot":        ics.New,
 		"docker_api":    dockerapi.New,
 		"elasticsearch": elastic.New,
 		"ftp":           ftp.New,
@@ -34,6 +38,7 @@ func Makers() map[string]trap.Maker {
 		"imap":          mailbox.NewIMAP,
 		"k8s":           kubernetes.New,
 		"ldap":          ldap.New,
+		"llmnr":         llmnr.New,
 		"mysql":         mysql.New,
 		"pop3":          mailbox.NewPOP3,
 		"postgres":      postgres.New,
@@ -46,6 +51,7 @@ func Makers() map[string]trap.Maker {
 		"snmp":          snmp.New,
 		"ssh":           ssh.New,
 		"telnet":        telnet.New,
+		"tftp":          tftp.New,
 		"vnc":           vnc.New,
 	}
 }
