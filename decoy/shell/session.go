@@ -56,6 +56,10 @@ func (sh *Shell) Interact(ctx context.Context, t *Terminal) int {
 	sh.interactive = !t.raw
 	sh.name = "-" + path.Base(sh.user.shell)
 	in := bufio.NewReaderSize(t, 512)
+	var errs io.Writer = t
+	if t.Errs != nil {
+		errs = t.Errs
+	}
 	for ctx.Err() == nil {
 		if !t.raw {
 			if _, err := io.WriteString(t, sh.prompt()); err != nil {
@@ -83,7 +87,7 @@ func (sh *Shell) Interact(ctx context.Context, t *Terminal) int {
 		if t.raw {
 			source = t.r
 		}
-		sh.runLine(line, source, t, t, t.Hide)
+		sh.runLine(line, source, t, errs, t.Hide)
 		t.hidden = false
 		if sh.flow == flowExit || err != nil {
 			break

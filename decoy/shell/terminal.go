@@ -16,9 +16,12 @@ const maxLine = 16 << 10
 // Terminal is the line discipline of a terminal: echo, editing, and line ends
 // as a terminal has them. It is for one goroutine.
 type Terminal struct {
+	// Errs takes error messages, where they don't go to the terminal as well.
+	Errs io.Writer
+
 	r *bufio.Reader
 	w io.Writer
-	// Raw turns it all off: input and output are no terminal.
+	// raw turns it all off: input and output are no terminal.
 	raw bool
 
 	hidden  bool

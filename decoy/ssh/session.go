@@ -110,7 +110,9 @@ func (s *session) request(ctx context.Context, r *ssh.Request, started bool) fun
 
 func (s *session) interact(ctx context.Context) int {
 	t := shell.NewTerminal(s.ch, s.ch, !s.pty)
-	if s.pty {
+	if !s.pty {
+		t.Errs = s.ch.Stderr()
+	} else {
 		if _, err := io.WriteString(t, s.machine.Motd()); err != nil {
 			return 1
 		}

