@@ -119,7 +119,7 @@ func attackSSH(t *testing.T, address string) {
 	t.Helper()
 	_, err := ssh.Dial("tcp", address, &ssh.ClientConfig{
 		User: "sshuser", Auth: []ssh.AuthMethod{ssh.Password("sshpass")}, Timeout: patience,
-		HostKeyCallback: ssh.InsecureIgnoreHostKey(), //nolint:gosec // a decoy's key is its own
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(),
 	})
 	require.ErrorContains(t, err, "unable to authenticate")
 }
