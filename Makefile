@@ -29,7 +29,7 @@ endif
 COVERED := ./api,./repo/sqlite,./testutil
 COVER   := 85
 
-.PHONY: help run build test test-full-race fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean spec mutate
+.PHONY: help run build test test-full-race fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean spec mutate browser screenshots
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,9 +63,21 @@ fuzz: ## Run the contract and property tests behind the build tag fuzz, in their
 scorecard: ## Plant defects one by one and tell how the suite finds each; takes minutes (docs/scorecard.md).
 	SCORECARD=1 $(GO) test -tags fuzz -count=1 -timeout 1h -run '^TestScorecard$$' -v ./fuzz
 
-vet: ## Run go vet, without and with the build tag fuzz.
+browser: ## Drive the dashboard in headless Chromium, where that is installed.
+	$(GO) test -tags browser -count=1 -timeout 10m -run '^TestBrowser' ./web
+
+# A service of its own, on a port of its own, with the real capture.
+screenshots: build ## Take the pictures of the dashboard in docs/screenshots.
+	@mkdir -p docs/screenshots; dir=$$(mktemp -d); export DECNET_ADMIN_PASSWORD=for-the-pictures-only; \
+	$(BIN) serve --data-dir "$$dir" --api-port 18765 --ingest $(CAPTURE) >"$$dir/log" 2>&1 & pid=$$!; \
+	trap 'kill $$pid; wait $$pid; rm -rf "$$dir"' EXIT; \
+	until curl -fs http://127.0.0.1:18765/readyz >/dev/null; do kill -0 $$pid || exit 1; sleep 0.2; done; \
+	DECNET_SCREENSHOTS=$(CURDIR)/docs/screenshots DECNET_URL=http://127.0.0.1:18765 $(GO) test -tags browser -count=1 -run '^TestScreenshots$$' ./web
+
+vet: ## Run go vet, without and with the build tags fuzz and browser.
 	$(GO) vet ./...
 	$(GO) vet -tags fuzz ./...
+	$(GO) vet -tags browser ./web
 
 lint: ## Run golangci-lint with .golangci.yml.
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
