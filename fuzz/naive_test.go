@@ -16,6 +16,9 @@ func naiveRelations() []engine.Relation {
 	return []engine.Relation{
 		{Name: "bounds_are_inclusive", Applies: is("listLogs"), Check: boundsInclusive},
 		{Name: "bars_hold_their_rows", Applies: is("getHistogram"), Check: barsHoldRows},
+		{Name: "bounds_are_exact", Applies: is("listLogs"), Check: boundsExact},
+		{Name: "stream_goes_on", Applies: is("openStream"), Check: streamGoesOn},
+		{Name: "batch_adds_up", Applies: is("pushEvents"), Check: batchAddsUp},
 		{Name: "attackers_have_the_service", Applies: is("listAttackers"), Check: attackersHaveService},
 	}
 }
@@ -45,6 +48,36 @@ func boundsInclusive(p *engine.Probe) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// boundsExact wants a row at the end of a range that ends at its very instant.
+// Rows tell whole seconds; a row that a start on the second includes, and one a
+// nanosecond later does not, is of exactly that second.
+func boundsExact(p *engine.Probe) []string {
+	main := p.Main()
+	if !main.OK() || len(rows(main)) == 0 {
+		return nil
+	}
+	row, _ := rows(main)[0].(map[string]any)
+	second, err := time.Parse(time.RFC3339, textOf(row, "timestamp"))
+	if err != nil {
+		return nil
+	}
+	const nanos = "2006-01-02T15:04:05.000000000Z07:00"
+	holds := func(start, end any) bool {
+		got := p.Send(with(p.Case(), map[string]any{"start_time": start, "end_time": end, "limit": int64(1000), "offset": int64(0)}))
+		return slices.ContainsFunc(rows(got), func(r any) bool {
+			other, _ := r.(map[string]any)
+			return other["id"] == row["id"]
+		})
+	}
+	if !holds(second.Format(nanos), nil) || holds(second.Add(1).Format(nanos), nil) {
+		return nil
+	}
+	if !holds(nil, second.Format(nanos)) {
+		return []string{"a row is missing whose time is the exact end of the range"}
+	}
+	return nil
 }
 
 // barsHoldRows wants that each bar of the histogram counts the rows of its time.

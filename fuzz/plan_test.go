@@ -176,6 +176,19 @@ func deployments() []any {
 	}
 }
 
+// batches are lines as sensors send them: good and bad ones, the same one twice,
+// line ends of all kinds, and nothing.
+func batches() []string {
+	line := func(id string, second int) string {
+		return fmt.Sprintf(`{"event_id":%q,"timestamp":"2026-04-17 19:30:%02d","decky":"web-01","service":"ssh","event_type":"connect","attacker_ip":"203.0.113.7","fields":{},"msg":"","raw_line":""}`, id, second)
+	}
+	return []string{
+		line("a", 1) + "\n" + line("b", 2) + "\n" + line("c", 3),
+		line("a", 1) + "\r\n" + line("a", 1) + "\r\n\r\n" + "no event\n" + line("b", 2) + "\n",
+		"\n\n", "\x00\n\xff\xfe\n{}\n[]\n", "{\n" + line("a", 1) + "\n}\n",
+	}
+}
+
 // extra are cases for answers that chance seldom gets.
 func extra(op *engine.Operation) []engine.Trial {
 	one := func(kind string, c engine.Case) engine.Trial {
@@ -234,6 +247,14 @@ func extra(op *engine.Operation) []engine.Trial {
 			t := one(worldSeeded, c)
 			t.Relation = "write_is_visible"
 			out = append(out, t)
+		}
+	case "pushEvents":
+		for _, text := range batches() {
+			for _, media := range []string{"application/x-ndjson", "text/plain"} {
+				t := one(worldSeeded, engine.Case{Actor: actorSensor, Body: &engine.Body{Media: media, Raw: &text}})
+				t.Relation = "batch_adds_up"
+				out = append(out, t)
+			}
 		}
 	case "getAttacker", "listCommands":
 		out = append(out, one(worldSeeded, engine.Case{Actor: actorViewer, Args: []engine.Arg{{In: "path", Name: "uuid", Value: "00000000-0000-4000-8000-00000000dead"}}}))

@@ -288,10 +288,13 @@ func (w *world) handler() http.Handler {
 // attacker is an attacker of the seeded worlds.
 func (w *world) attacker() string { return repo.AttackerUUID(testutil.Event(3).AttackerIP) }
 
-// token signs a token of a user as the world began.
+// token signs a token of a user as the world began, or, for "name@3", as it is
+// after three changes of the user's role.
 func (w *world) token(user string) string {
-	u := w.users[user]
-	text, err := w.tokens[""].Issue(u.UUID, u.TokenVersion)
+	name, changes, _ := strings.Cut(user, "@")
+	n, _ := strconv.ParseInt(changes, 10, 64)
+	u := w.users[name]
+	text, err := w.tokens[""].Issue(u.UUID, u.TokenVersion+n)
 	if err != nil {
 		return ""
 	}

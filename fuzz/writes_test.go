@@ -19,6 +19,7 @@ func writeRelations() []engine.Relation {
 		{Name: "write_is_visible", Applies: is("deployDeckies", "removeDecky", "mutateDecky", "setMutateInterval"), Check: fleetIsVisible},
 		{Name: "write_is_visible", Applies: is("reinit"), Check: purgeIsVisible},
 		{Name: "tokens_are_revoked", Applies: is("deleteUser", "setUserRole", "resetUserPassword"), Check: tokensRevoked},
+		{Name: "an_administrator_remains", Applies: is("setUserRole"), Check: adminRemains},
 		{Name: "password_is_changed", Applies: is("changePassword"), Check: passwordChanged},
 	}
 }

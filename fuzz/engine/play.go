@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Finding is one way in which a check was broken by a step.
@@ -235,6 +236,39 @@ func (p *Probe) Send(c *Case) *Step {
 	}
 	p.player.check(p.index, p.player.input(*s))
 	return s
+}
+
+// Together sends several requests at once; their answers are checked as any are.
+// What it finds depends on who comes first, so it may not show again.
+func (p *Probe) Together(cases ...*Case) []*Step {
+	type sending struct {
+		req  *http.Request
+		body []byte
+	}
+	steps, ready := make([]*Step, len(cases)), make([]sending, len(cases))
+	for i, c := range cases {
+		c.Phase, c.Scenario = p.c.Phase, ScenarioProbe
+		steps[i] = &Step{Case: c, Exchange: &Exchange{}}
+		req, body, err := p.player.request(c, c.Actor)
+		if err != nil {
+			p.err = err
+			return steps
+		}
+		steps[i].Operation = p.player.config.Spec.Operation(c.Operation)
+		steps[i].Verdict = p.player.config.Spec.Judge(p.player.ctx, req, body)
+		ready[i] = sending{req, body}
+	}
+	var all sync.WaitGroup
+	for i, s := range ready {
+		all.Go(func() { steps[i].Exchange = p.player.world.send(s.req, s.body, steps[i].streams()) })
+	}
+	all.Wait()
+	for _, s := range steps {
+		p.player.out.Calls++
+		p.player.out.Steps = append(p.player.out.Steps, *s)
+		p.player.check(p.index, p.player.input(*s))
+	}
+	return steps
 }
 
 // Do performs an action of the world.
