@@ -278,7 +278,7 @@ func TestBrowser(t *testing.T) {
 	browser := chromium(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"EveryPage": everyPage, "LiveTail": liveTail, "Export": export, "DragZoom": dragZoom, "Deploy": deploy,
-		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows,
+		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "OldEventsComeLate": oldEventsComeLate,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -356,6 +356,24 @@ func manyRows(t *testing.T, browser context.Context) {
 	}
 	p.until(`document.querySelector('.count').textContent === '5,001 events'`)
 	assert.Equal(t, "true", p.eval(`document.querySelectorAll('.rows .row').length < 80`), "rows that nobody looks at are in the page")
+	p.harmless()
+}
+
+// oldEventsComeLate: the newest events by time are not the latest committed.
+func oldEventsComeLate(t *testing.T, browser context.Context) {
+	s := newSite(t)
+	s.Seed(400)
+	for i := range 50 {
+		e := testutil.Event(i)
+		e.Time = e.Time.Add(-1000 * time.Hour)
+		s.Commit(e)
+	}
+	p := s.open(browser, 1440, 900)
+	p.signIn(s.ViewerUser().Username, testutil.Password)
+	p.visit("/events")
+	p.until(`!!document.querySelector('.chip.live')`)
+	s.Seed(1)
+	p.until(`document.querySelector('.count').textContent === '451 events'`)
 	p.harmless()
 }
 

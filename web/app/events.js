@@ -31,7 +31,6 @@ function useEvents(filter, active) {
   const [round, again] = useState(0);
   useEffect(() => {
     const abort = new AbortController();
-    let stop = () => {};
     const paint = painter((rows) => {
       arrived.current += rows.length;
       if (paused.current) setHeld((h) => [...h, ...rows].slice(-most));
@@ -39,10 +38,22 @@ function useEvents(filter, active) {
     });
     set({ rows: [], total: 0, loading: true });
     setHeld([]);
-    get('/logs', { ...filter, limit: step }, abort.signal).then((page) => {
-      set({ rows: page.data, total: page.total, loading: false });
-      stop = follow({ params: filter, lastId: page.data.reduce((m, r) => Math.max(m, r.id), 0), onRows: paint.add, onState: setLive });
-    }, (error) => { if (!abort.signal.aborted) set({ rows: [], total: 0, loading: false, error }); });
+    // The stream first, then the page: what is committed in between comes twice
+    // and is shown once. The page is by time, so its ids say nothing of where to
+    // begin.
+    const load = () => get('/logs', { ...filter, limit: step }, abort.signal).then(
+      (page) => set((x) => ({ rows: merge(page.data, x.rows), total: page.total, loading: false })),
+      (error) => { if (!abort.signal.aborted) set((x) => ({ ...x, loading: false, error })); });
+    let opened = false, began = false;
+    const stop = follow({
+      params: filter, onRows: paint.add,
+      onStats: () => { if (!opened) { opened = began = true; load(); } },
+      onState: (word) => {
+        setLive(word);
+        if (!began && (word === 'waiting' || word === 'asleep')) { began = true; load(); }
+      },
+    });
+    if (document.hidden && !began) { began = true; load(); }
     return () => { abort.abort(); stop(); paint.stop(); };
   }, [key, round]);
   useEffect(() => {

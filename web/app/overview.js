@@ -54,11 +54,12 @@ export function Overview({ params }) {
   useEffect(() => { if (state.data) setFeed({ rows: state.data.page.data.slice(0, 14), fresh: new Set() }); }, [state.data]);
   useEffect(() => {
     if (!state.data) return undefined;
+    let known = state.data.stats.total_logs;
     const paint = painter((rows) => {
       arrived.current += rows.length;
       setFeed((f) => ({ rows: [...rows.slice(-14).reverse(), ...f.rows].slice(0, 14), fresh: new Set(rows.slice(-14).map((r) => r.id)) }));
     });
-    const stop = follow({ lastId: state.data.page.data.reduce((m, r) => Math.max(m, r.id), 0), onRows: paint.add, onStats: setStats, onState: setLive });
+    const stop = follow({ onRows: paint.add, onStats: (n) => { if (n.total_logs !== known) { known = n.total_logs; arrived.current ||= 1; } setStats(n); }, onState: setLive });
     return () => { stop(); paint.stop(); };
   }, [!!state.data, params.range]);
   useEvery(5000, () => { if (arrived.current) { arrived.current = 0; state.again(); } });
