@@ -83,15 +83,16 @@ export function Histogram({ data, height = 150, onZoom, label = 'Events over tim
 // labels names times on one line: the hour, and the day where it changes.
 function labels(ts) {
   let before = '';
+  const second = ts[1] - ts[0] < 60 ? '2-digit' : undefined;
   return ts.map((t) => {
     const d = new Date(t * 1000), date = dayOf(d);
-    const text = date === before ? clockOf(d) : ts[1] - ts[0] >= 86400 ? date : date + ' ' + clockOf(d);
+    const text = date === before ? clockOf(d, second) : ts[1] - ts[0] >= 86400 ? date : date + ' ' + clockOf(d, second);
     before = date;
     return text;
   });
 }
 const dayOf = (d) => d.toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
-const clockOf = (d) => d.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const clockOf = (d, second) => d.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second, hourCycle: 'h23' });
 
 function options(box, tip, height, zoom, minutes) {
   const axis = { stroke: css('--dim'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, font: '11px ' + css('--sans') };
