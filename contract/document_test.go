@@ -282,3 +282,44 @@ func TestDocument_LinksLeadToOperations(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, links, 6)
 }
+
+// A client that is made from the document has one function for each operation.
+func TestDocument_OperationsHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, op := range load(t).Operations() {
+		assert.Regexp(t, `^[a-z][A-Za-z]+$`, op.ID)
+		assert.Empty(t, seen[op.ID], "%s is also %s %s", op.ID, op.Method, op.Path)
+		seen[op.ID] = op.Method + " " + op.Path
+	}
+}
+
+// What nothing refers to is a mistake: a part that was forgotten, or one that
+// should have been used.
+func TestDocument_ComponentsAreUsed(t *testing.T) {
+	t.Parallel()
+	text := string(decnet.OpenAPI())
+	parts := load(t).Doc().Components
+	names := map[string][]string{
+		"schemas": slices.Sorted(maps.Keys(parts.Schemas)), "responses": slices.Sorted(maps.Keys(parts.Responses)),
+		"parameters": slices.Sorted(maps.Keys(parts.Parameters)), "headers": slices.Sorted(maps.Keys(parts.Headers)),
+	}
+	for kind, list := range names {
+		require.NotEmpty(t, list, kind)
+		for _, name := range list {
+			assert.Contains(t, text, "'#/components/"+kind+"/"+name+"'", "%s %s is used nowhere", kind, name)
+		}
+	}
+}
+
+// Headers are checked by the handlers, so that only their schemas tell a client
+// what is taken.
+func TestDocument_HeadersOfBatchesAreBounded(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	item := c.Doc().Paths.Value("/api/v1/ingest")
+	key := item.Post.Parameters.GetByInAndName("header", "Idempotency-Key").Schema.Value
+	assert.Equal(t, uint64(128), *key.MaxLength)
+	packing := item.Post.Parameters.GetByInAndName("header", "Content-Encoding").Schema.Value
+	assert.ElementsMatch(t, []any{"", "identity", "gzip"}, packing.Enum)
+}

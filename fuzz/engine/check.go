@@ -170,7 +170,8 @@ func negativeRejection(in *Input) []string {
 	if status >= 500 || oneOf(status, 400, 401, 403, 404, 405, 406, 409, 422, 428) || slices.Contains(in.Tolerated, status) {
 		return nil
 	}
-	wrongMedia := in.Verdict.breaks("contentType") || len(in.Verdict.Operation.Bodies) > 0 && in.Exchange.Request.Get("Content-Type") == ""
+	encoding := func(m Mutation) bool { return m.In == "header" && m.Name == "Content-Encoding" }
+	wrongMedia := in.Verdict.breaks("contentType") || slices.ContainsFunc(in.Verdict.Broken, encoding) || len(in.Verdict.Operation.Bodies) > 0 && in.Exchange.Request.Get("Content-Type") == ""
 	if status == http.StatusUnsupportedMediaType && wrongMedia ||
 		status == http.StatusRequestEntityTooLarge && len(in.Exchange.SentBody) > largeBody ||
 		oneOf(status, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge) && len(in.Exchange.URL) > largeBody {
