@@ -15,7 +15,7 @@ func TestServe_ShowsTheDashboardBesideTheAPI(t *testing.T) {
 	get := func(path string) (int, string, string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, http.NoBody)
 		require.NoError(t, err)
-		answer, err := http.DefaultClient.Do(r)
+		answer, err := (&http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
 		require.NoError(t, err)
 		defer func() { _ = answer.Body.Close() }()
 		body, err := io.ReadAll(answer.Body)
