@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"decnet/contract"
@@ -42,11 +43,8 @@ func (s *Server) push(c *call) (answer, error) {
 	p := repo.Push{
 		Sensor: c.sensor.UUID, Source: c.sensor.Name, Key: c.Header.Get("Idempotency-Key"), Format: c.params.String("format"),
 	}
-	if len(p.Key) > maxPushKey {
-		return answer{}, &contract.Violations{Status: http.StatusUnprocessableEntity, List: []contract.Violation{{
-			In: "header", Name: "Idempotency-Key", Keyword: "maxLength",
-			Detail: fmt.Sprintf("Header Idempotency-Key must have at most %d bytes", maxPushKey),
-		}}}
+	if err := checkPushKey(p.Key); err != nil {
+		return answer{}, err
 	}
 	raw, err := readPush(c)
 	if err != nil {
@@ -74,6 +72,21 @@ func (s *Server) push(c *call) (answer, error) {
 		return answer{}, fmt.Errorf("push: %w", err)
 	}
 	return jsonAnswer(newReceiptBody(&receipt))
+}
+
+// checkPushKey wants what the contract says of an Idempotency-Key: printable ASCII,
+// of which a character is a byte, so that everybody counts alike.
+func checkPushKey(key string) error {
+	v := contract.Violation{In: "header", Name: "Idempotency-Key"}
+	switch {
+	case len(key) > maxPushKey:
+		v.Keyword, v.Detail = "maxLength", fmt.Sprintf("Header Idempotency-Key must have at most %d bytes", maxPushKey)
+	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }):
+		v.Keyword, v.Detail = "pattern", "Header Idempotency-Key must consist of printable ASCII characters"
+	default:
+		return nil
+	}
+	return &contract.Violations{Status: http.StatusUnprocessableEntity, List: []contract.Violation{v}}
 }
 
 // readPush reads a body, unpacking it where it is packed.

@@ -118,7 +118,9 @@ func TestIngest_BadBatches(t *testing.T) {
 	send(sensor, "text/plain", make([]byte, 16<<20+1)).Want(http.StatusRequestEntityTooLarge)
 	send(sensor, "text/plain", packed(t, make([]byte, 16<<20+1)), "Content-Encoding", "gzip").Want(http.StatusRequestEntityTooLarge)
 	send(sensor, "text/plain", lines, "Idempotency-Key", strings.Repeat("k", 129)).Want(http.StatusUnprocessableEntity)
+	send(sensor, "text/plain", lines, "Idempotency-Key", "schl\u00fcssel").Want(http.StatusUnprocessableEntity)
 	assert.Empty(t, p.got, "nothing of it came in")
+	send(sensor, "text/plain", lines, "Idempotency-Key", strings.Repeat("~", 128)).OK()
 }
 
 func TestIngest_BusyAndReusedKey(t *testing.T) {
