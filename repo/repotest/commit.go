@@ -168,6 +168,10 @@ func testPurge(t *testing.T, s Store) {
 	assertLogs(t, s, repo.LogFilter{}, []repo.Log{})
 	assertLogs(t, s, repo.LogFilter{Search: repo.ParseSearch("service:http")}, []repo.Log{})
 	assertHistogram(t, s, nil, repo.LogFilter{}, time.Minute)
+	for _, by := range rankedColumns() {
+		assertRanking(t, s, nil, repo.RankingQuery{By: by, Limit: 1})
+		assertRanking(t, s, nil, repo.RankingQuery{By: by, Start: day().Add(-time.Hour), Limit: 1})
+	}
 	_, _, err = s.Commands(ctx, repo.AttackerUUID("192.0.2.1"), repo.CommandQuery{Limit: 1})
 	require.ErrorIs(t, err, repo.ErrNotFound)
 	n, err := s.CountBounties(ctx, repo.BountyFilter{Type: repo.BountyCredential})

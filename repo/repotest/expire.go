@@ -115,6 +115,11 @@ func assertLeft(t *testing.T, s Store, r *rand.Rand, left, all []repo.Event) {
 			}
 		}
 	}
+	for _, by := range rankedColumns() {
+		for _, f := range filters[:3] {
+			assertRanking(t, s, left, repo.RankingQuery{By: by, Start: f.Start, End: f.End, Limit: 3})
+		}
+	}
 	assertSound(t, s)
 	commands := map[string]int{}
 	for i := range left {

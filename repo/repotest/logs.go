@@ -32,6 +32,9 @@ func testEmpty(t *testing.T, s Store) {
 	hist, err := s.Histogram(ctx, repo.LogFilter{}, time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, []repo.Bucket{}, hist)
+	for _, by := range rankedColumns() {
+		assertRanking(t, s, nil, repo.RankingQuery{By: by, Limit: 1})
+	}
 	bounties, err := s.Bounties(ctx, repo.BountyQuery{Limit: 1})
 	require.NoError(t, err)
 	assert.Equal(t, []repo.Bounty{}, bounties)

@@ -22,6 +22,7 @@ type Store interface {
 	LogsAfter(ctx context.Context, after int64, f repo.LogFilter, limit int) ([]repo.Log, error)
 	LastLogID(ctx context.Context) (int64, error)
 	Histogram(ctx context.Context, f repo.LogFilter, interval time.Duration) ([]repo.Bucket, error)
+	Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking, error)
 
 	Bounties(ctx context.Context, q repo.BountyQuery) ([]repo.Bounty, error)
 	CountBounties(ctx context.Context, f repo.BountyFilter) (int64, error)
@@ -81,6 +82,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Histogram/Naive", testHistogramNaive},
 		{"Histogram/Edges", testHistogramEdges},
 		{"Histogram/Ends", testHistogramEnds},
+		{"Ranking/Naive", testRankingNaive},
+		{"Ranking/Ends", testRankingEnds},
 		{"Bounties/Unique", testBountiesUnique},
 		{"Bounties/List", testBountiesList},
 		{"Attackers/Profile", testAttackersProfile},

@@ -185,3 +185,47 @@ func BenchmarkClone(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRanking ranks in a week in which there were as many attackers as half
+// of the events, some of whom come again and again, and were busy before.
+func BenchmarkRanking(b *testing.B) {
+	if testing.Short() {
+		b.Skip("it needs two million events")
+	}
+	const events, perBatch = 2_000_000, 5000
+	s, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "x.db")})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	r := rand.New(rand.NewPCG(1, 2))
+	at, step := benchStart(), 14*24*time.Hour/events
+	for range events / perBatch {
+		batch := benchBatch(r, at, perBatch)
+		for i := range batch.Events {
+			e := &batch.Events[i]
+			e.Time = at
+			at = at.Add(step)
+			n := r.IntN(1_000_000)
+			if i%2 == 0 { // the loud ones
+				n = int(3000 * math.Pow(r.Float64(), 3))
+			}
+			e.AttackerIP = fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)
+			e.Bounties, e.Command = nil, ""
+		}
+		require.NoError(b, s.Commit(b.Context(), batch))
+	}
+	for _, by := range []repo.Column{repo.ColumnService, repo.ColumnDecky, repo.ColumnAttacker} {
+		for name, since := range map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "all": 0} {
+			b.Run(string(by)+"/"+name, func(b *testing.B) {
+				q := repo.RankingQuery{By: by, Limit: 10}
+				if since > 0 {
+					q.Start = at.Add(-since)
+				}
+				for b.Loop() {
+					got, err := s.Ranking(b.Context(), q)
+					require.NoError(b, err)
+					require.True(b, got.Exact)
+				}
+			})
+		}
+	}
+}

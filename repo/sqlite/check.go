@@ -20,7 +20,7 @@ func (s *Store) Check(ctx context.Context) (repo.Report, error) {
 	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		c.tx = tx
 		for _, step := range []func() error{
-			c.integrity, c.foreignKeys, c.counters, c.rollups, c.facets, c.attackers, c.credentials,
+			c.integrity, c.foreignKeys, c.counters, c.rollups, c.facets, c.facetRollups, c.attackers, c.credentials,
 		} {
 			err := step()
 			if err = trouble(err); errors.Is(err, repo.ErrCorrupt) {
@@ -218,6 +218,36 @@ func (c *checker) facets() error {
 		}
 		if sum != c.report.Events {
 			c.wrong("facet", "the values of %s cover %d of %d events", kind, sum, c.report.Events)
+		}
+	}
+	return nil
+}
+
+// facetRollups compares each facet of each bucket with its rows, as rollups does.
+func (c *checker) facetRollups() error {
+	for _, kind := range facetColumns() {
+		column, _ := logColumn(kind)
+		for _, r := range facetResolutions() {
+			size := r * int64(time.Minute)
+			var sum int64
+			err := c.query(func(scan func(...any) error) error {
+				var bucket, kept, is int64
+				var value string
+				err := scan(&bucket, &value, &kept, &is)
+				if sum += is; err == nil && kept != is {
+					c.wrong("facet", "%s %q counts %d events in the %d minutes from %v and has %d",
+						kind, value, kept, r, fromNanos(bucket*size).Format(time.RFC3339), is)
+				}
+				return err
+			}, `SELECT bucket, value, count,
+					(SELECT count(*) FROM logs WHERE `+column+` = value AND time >= bucket * ?1 AND time < (bucket + 1) * ?1)
+				FROM facet_rollups WHERE kind = ?2 AND resolution = ?3`, size, string(kind), r)
+			if err != nil {
+				return err
+			}
+			if sum != c.report.Events {
+				c.wrong("facet", "the values of %s by %d minutes cover %d of %d events", kind, r, sum, c.report.Events)
+			}
 		}
 	}
 	return nil

@@ -43,6 +43,14 @@ func view(t *testing.T, s *sqlite.Store) []any {
 	require.NoError(t, err)
 	ftp, err := s.Logs(ctx, repo.LogQuery{LogFilter: repo.LogFilter{Search: repo.ParseSearch("service:ftp")}, Limit: 1000})
 	require.NoError(t, err)
+	var rankings []repo.Ranking
+	for _, by := range []repo.Column{repo.ColumnDecky, repo.ColumnService, repo.ColumnEvent} {
+		for _, start := range []time.Time{time.Unix(0, 0), time.Date(2026, 4, 17, 5, 0, 0, 0, time.UTC)} {
+			ranking, err := s.Ranking(ctx, repo.RankingQuery{By: by, Start: start, Limit: 10})
+			require.NoError(t, err)
+			rankings = append(rankings, ranking)
+		}
+	}
 	attackers, err := s.Attackers(ctx, repo.AttackerQuery{Sort: repo.SortActive, Limit: 100})
 	require.NoError(t, err)
 	for i := range attackers {
@@ -54,7 +62,7 @@ func view(t *testing.T, s *sqlite.Store) []any {
 	require.NoError(t, err)
 	_, rejects, err := s.RejectPage(ctx, repo.RejectQuery{Limit: 1})
 	require.NoError(t, err)
-	return []any{st, hist, days, ftp, attackers, credentials, n, rejects}
+	return []any{st, hist, days, ftp, rankings, attackers, credentials, n, rejects}
 }
 
 // TestRepair damages what is computed, each in a way of its own: Check tells, and
@@ -77,6 +85,9 @@ func TestRepair(t *testing.T) {
 		{"facet", "facet", "UPDATE facets SET count = 1 WHERE value = 'ftp'"},
 		{"facet gone", "facet", "DELETE FROM facets WHERE value = 'ftp'"},
 		{"facet too narrow", "facet", "UPDATE facets SET last_time = first_time WHERE value = 'ftp'"},
+		{"facet by hour", "facet", "UPDATE facet_rollups SET count = count + 1 WHERE resolution = 60 AND value = 'ftp'"},
+		{"facet by day gone", "facet", "DELETE FROM facet_rollups WHERE resolution = 1440 AND kind = 'decky'"},
+		{"facet of nothing", "facet", "INSERT INTO facet_rollups VALUES ('service', 60, 1, 'none', 7)"},
 		{"profile", "attacker", "UPDATE attackers SET state = x'00' WHERE ip = '192.0.2.3'"},
 		{"profile gone", "attacker", "DELETE FROM attackers WHERE ip = '192.0.2.3'"},
 		{"row of a profile", "attacker", "UPDATE attackers SET event_count = 1, last_seen = 2 WHERE ip = '192.0.2.3'"},

@@ -76,8 +76,10 @@ type batchWriter struct {
 	before   int64 // the last log id when the batch began
 	touched  touched
 	rollups  map[rollupKey]int64
-	facets   map[facetKey]facet
-	tried    tried
+	facets   map[facetKey]*facetInBatch
+	// facetHours has what ended runs of facets counted.
+	facetHours map[facetHour]int64
+	tried      tried
 	// ids are those of the batch's events, 0 for duplicates; receipts the numbers
 	// of accepted and duplicate events of each receipt.
 	ids      []int64
@@ -97,8 +99,10 @@ func (s *Store) beginBatch(ctx context.Context, tx *sql.Tx) (*batchWriter, error
 		changed:  map[string]bool{},
 		touched:  touched{byIP: map[string]*attackerInBatch{}},
 		rollups:  map[rollupKey]int64{},
-		facets:   map[facetKey]facet{},
+		facets:   map[facetKey]*facetInBatch{},
 		tried:    newTried(),
+
+		facetHours: map[facetHour]int64{},
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT name, value FROM counters")
 	if err != nil {
@@ -167,6 +171,7 @@ func (w *batchWriter) write(b *repo.Batch) error {
 		{"attackers", w.writeAttackers},
 		{"rollups", w.writeRollups},
 		{"facets", w.writeFacets},
+		{"facets by time", w.writeFacetRollups},
 		{"credentials", w.writeCredentials},
 		{"rejects", func() error { return w.writeRejects(b.Rejects) }},
 		{"positions", func() error { return w.writePositions(b.Positions) }},

@@ -89,6 +89,9 @@ func (w *batchWriter) expireEvents(last int64, limit int) (removed, reached int6
 	if err := w.lowerRollups(); err != nil {
 		return 0, 0, false, err
 	}
+	if err := w.lowerFacetRollups(); err != nil {
+		return 0, 0, false, err
+	}
 	return int64(len(list)), reached, more, w.lowerFacets()
 }
 
@@ -117,20 +120,6 @@ func (w *batchWriter) lowerRollups() error {
 			return err
 		}
 		_, err = w.exec("DELETE FROM rollups WHERE resolution = ? AND bucket = ? AND count <= 0", k.resolution, k.bucket)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lowerFacets takes what was counted from the facets. One without events stays:
-// it remembers that the decky was active. All events of a facet up to the last one
-// removed are gone, since the oldest go first, so that its first time moves up.
-func (w *batchWriter) lowerFacets() error {
-	for k, f := range w.facets {
-		_, err := w.exec("UPDATE facets SET count = count - ?, first_time = max(first_time, ?) WHERE kind = ? AND value = ?",
-			f.count, f.last, string(k.kind), k.value)
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,12 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 			updated_at, search, state) VALUES (?, ?, ?, 0, 0, 1, 1, 0, x'', x'')`, i+1, key[:], ip)
 		require.NoError(t, err)
 	}
-	_, err = db.ExecContext(ctx, "INSERT INTO counters VALUES ('bounties', 6), ('last_bounty_id', 6), ('attackers', 2), ('last_attacker_id', 2)")
+	for i, service := range []string{"ssh", "telnet", "ssh", "ssh"} {
+		_, err = db.ExecContext(ctx, `INSERT INTO logs (id, time, decky, service, event_type, attacker_ip, raw_line, fields, msg, trace_id, span_id)
+			VALUES (?, ?, 'd', ?, 'e', '192.0.2.1', '', '{}', '', '', '')`, i+1, at.Add(time.Duration(i)*20*time.Hour).UnixNano(), service)
+		require.NoError(t, err)
+	}
+	_, err = db.ExecContext(ctx, "INSERT INTO counters VALUES ('logs', 4), ('last_log_id', 4), ('bounties', 6), ('last_bounty_id', 6), ('attackers', 2), ('last_attacker_id', 2)")
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 
@@ -66,6 +71,9 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 		ID: got[0].ID, Username: "root", Password: "123456", Services: []string{"ssh", "telnet", "\xff,\x00"},
 		Attempts: 4, Attackers: 2, FirstSeen: at, LastSeen: at.Add(4 * time.Hour),
 	}, got[0])
+	ranking, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnService, Start: at.Add(-14 * time.Hour), End: at.Add(59 * time.Hour), Limit: 10})
+	require.NoError(t, err)
+	assert.Equal(t, []repo.Ranked{{Value: "ssh", Count: 2}, {Value: "telnet", Count: 1}}, ranking.List, "by days and by hours")
 	assert.Equal(t, "7", got[1].Username)
 	assert.Empty(t, got[1].Password)
 	n, err := s.CountCredentials(ctx, repo.CredentialFilter{})

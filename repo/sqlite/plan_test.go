@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"path/filepath"
@@ -135,6 +136,12 @@ func TestPlans(t *testing.T) {
 			return err
 		}
 	}
+	ranking := func(by repo.Column) func(context.Context, *Store) error {
+		return func(ctx context.Context, s *Store) error {
+			_, err := s.Ranking(ctx, repo.RankingQuery{By: by, Start: at.Add(-time.Hour), End: at.Add(time.Minute), Limit: 10})
+			return err
+		}
+	}
 	rejects := func(q repo.RejectQuery) func(context.Context, *Store) error {
 		return func(ctx context.Context, s *Store) error {
 			q.Limit = 50
@@ -175,6 +182,16 @@ func TestPlans(t *testing.T) {
 			_, err := s.Histogram(ctx, repo.LogFilter{Start: start, End: at.Add(9 * time.Hour)}, 15*time.Minute)
 			return err
 		}, "SEARCH rollups USING PRIMARY KEY (resolution=? AND bucket>? AND bucket<?)"},
+		{"ranking of services", ranking(repo.ColumnService), "USING COVERING INDEX logs_service (service=? AND time>? AND time<?)"},
+		{"ranking of deckies", ranking(repo.ColumnDecky), "SEARCH facet_rollups USING PRIMARY KEY (kind=? AND resolution=? AND bucket=?)"},
+		{"ranking of few attackers", ranking(repo.ColumnAttacker), "USING INDEX logs_time (time>? AND time<?)"},
+		{"ranking of attackers", func(ctx context.Context, s *Store) error {
+			return s.snapshot(ctx, func(tx *sql.Tx) error {
+				k := ranker{ctx: ctx, tx: tx, span: span{at.UnixNano(), end.UnixNano()}, limit: 10}
+				_, err := k.attackersByWeight(rankingWork)
+				return err
+			})
+		}, "SCAN attackers USING INDEX attackers_active\nCORRELATED SCALAR SUBQUERY 1\nSEARCH logs USING COVERING INDEX logs_attacker (attacker_ip=? AND time>? AND time<?)"},
 		{"bounties", func(ctx context.Context, s *Store) error {
 			_, err := s.Bounties(ctx, repo.BountyQuery{Limit: 50})
 			return err

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // Repair computes anew whatever Check calls repairable, in one transaction.
@@ -15,7 +16,7 @@ func (s *Store) Repair(ctx context.Context) error {
 			return err
 		}
 		for _, step := range []func() error{
-			w.repairIndexes, w.repairRollups, w.repairFacets, w.repairAttackers, w.repairCredentials, w.repairCounters,
+			w.repairIndexes, w.repairRollups, w.repairFacets, w.repairFacetRollups, w.repairAttackers, w.repairCredentials, w.repairCounters,
 		} {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -82,6 +83,23 @@ func (w *batchWriter) repairFacets() error {
 			first_time = excluded.first_time, last_time = excluded.last_time`, string(kind))
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (w *batchWriter) repairFacetRollups() error {
+	if err := w.run("DELETE FROM facet_rollups"); err != nil {
+		return err
+	}
+	for _, kind := range facetColumns() {
+		column, _ := logColumn(kind)
+		for _, r := range facetResolutions() {
+			err := w.run(`INSERT INTO facet_rollups (kind, resolution, bucket, value, count)
+				SELECT ?, ?, time / ?, `+column+`, count(*) FROM logs GROUP BY 3, 4`, string(kind), r, r*int64(time.Minute))
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
