@@ -28,7 +28,7 @@ type goPackage struct {
 func allowed() map[string][]string {
 	return map[string][]string{
 		"decnet/cmd/decnet": {
-			"decnet", "decnet/api", "decnet/auth", "decnet/contract", "decnet/decoy", "decnet/decoy/trap", "decnet/fleet", "decnet/fleet/docker", "decnet/ingest",
+			"decnet", "decnet/api", "decnet/auth", "decnet/bench/seed", "decnet/contract", "decnet/decoy", "decnet/decoy/trap", "decnet/fleet", "decnet/fleet/docker", "decnet/ingest",
 			"decnet/profile", "decnet/repo", "decnet/repo/sqlite", "decnet/web",
 		},
 		"decnet/api":           {"decnet", "decnet/auth", "decnet/contract", "decnet/fleet", "decnet/repo"},

@@ -21,6 +21,7 @@ type cli struct {
 	Explain explainCommand `cmd:"" help:"Tell what would become of one line: its events, or why there are none."`
 	Backup  backupCommand  `cmd:"" help:"Copy the database into a file, also while it is served."`
 	Check   checkCommand   `cmd:"" help:"Look whether the database is whole and its counts are right; exit code 1 when they are not."`
+	Bench   benchCommands  `cmd:"" help:"Make data, and measure a service under load."`
 	Decoy   decoyCommand   `cmd:"" hidden:"" help:"Run one decoy in a container. serve --driver=docker calls this."`
 	Version struct{}       `cmd:"" help:"Print the version, the commit and the Go release it was built with."`
 }
@@ -122,6 +123,8 @@ func (c *cli) check(command string, getenv func(string) string) faults {
 		c.Backup.validate(&bad)
 	case "check":
 		c.Check.validate(&bad)
+	case "bench seed":
+		c.Bench.Seed.validate(&bad)
 	case "decoy":
 		c.Decoy.validate(&bad)
 	case "fleet plan":

@@ -161,15 +161,25 @@ const (
 )
 
 // startProgress shows how far the import is, until the function that it returns
-// is called: as a bar on a terminal, else as a line now and then.
+// is called.
 func (p process) startProgress(in *ingest.Ingester, sources []ingest.Source) (stop func()) {
+	pr := progress{begin: p.now(), total: totalSize(sources)}
+	return p.showProgress(func() string {
+		status := in.Status()
+		return pr.text(&status, p.now())
+	})
+}
+
+// showProgress shows a line again and again, until the function that it returns
+// is called: in its place on a terminal, else as a line now and then. The text is
+// asked for in one goroutine.
+func (p process) showProgress(text func() string) (stop func()) {
 	f, ok := p.stderr.(*os.File)
 	bar := ok && term.IsTerminal(int(f.Fd()))
 	interval := plainInterval
 	if bar {
 		interval = barInterval
 	}
-	pr := progress{begin: p.now(), total: totalSize(sources)}
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -181,12 +191,10 @@ func (p process) startProgress(in *ingest.Ingester, sources []ingest.Source) (st
 			case <-quit:
 				return
 			}
-			status := in.Status()
-			text := pr.text(&status, p.now())
 			if bar {
-				_, _ = fmt.Fprint(p.stderr, "\r\x1b[K"+text)
+				_, _ = fmt.Fprint(p.stderr, "\r\x1b[K"+text())
 			} else {
-				_, _ = fmt.Fprintln(p.stderr, text)
+				_, _ = fmt.Fprintln(p.stderr, text())
 			}
 		}
 	}()
@@ -243,12 +251,16 @@ func (pr *progress) text(s *ingest.Status, now time.Time) string {
 	if pr.total <= 0 {
 		return text
 	}
-	part := min(float64(read)/float64(pr.total), 1)
-	full := int(part * barWidth)
-	bar := strings.Repeat("#", full) + strings.Repeat(".", barWidth-full)
 	if read > pr.first {
 		left := time.Duration(float64(took) * float64(pr.total-read) / float64(read-pr.first))
 		text += ", " + max(left, 0).Round(time.Second).String() + " left"
 	}
-	return fmt.Sprintf("[%s] %3.0f %%  %s", bar, part*100, text)
+	return barOf(float64(read)/float64(pr.total)) + text
+}
+
+// barOf draws which part of the whole is done, and says it in percent.
+func barOf(part float64) string {
+	part = max(min(part, 1), 0)
+	full := int(part * barWidth)
+	return fmt.Sprintf("[%s%s] %3.0f %%  ", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), part*100)
 }

@@ -90,6 +90,8 @@ func (p process) dispatch(c *cli, command string) error {
 			return p.backup(ctx, &c.Backup)
 		case "check":
 			return p.check(ctx, &c.Check)
+		case "bench seed":
+			return p.benchSeed(ctx, &c.Bench.Seed)
 		case "fleet plan":
 			return p.fleetPlan(ctx, &c.Fleet.Plan)
 		case "user add":
