@@ -10,9 +10,9 @@ import (
 // from all that there are; among these the work is shared by a law of its own,
 // which makes the bursts. Both were fitted to the captures, see the package.
 const (
-	presentAttackers = 54
-	attackersFlat    = 45
-	attackersSlope   = 1.75
+	presentAttackers = 42
+	attackersFlat    = 40
+	attackersSlope   = 1.7
 	maxAttackers     = 1 << 24
 	shareFlat        = 1.5
 	// restless is the share of attackers that try every service.
@@ -49,15 +49,25 @@ func (g *Generator) gather() {
 	for i := range g.present {
 		a := &g.present[i]
 		rank := g.zipf(attackersFlat, attackersSlope, maxAttackers)
-		h := mix(g.config.Seed ^ mix(uint64(rank)))
-		a.hash, a.ip = h, address(a.ip[:0], h)
-		a.kind = g.words.services.at(float64(h>>40&0xffff) / 0x10000)
-		a.client = g.words.clientOf.at(float64(mix(h)&0xffff) / 0x10000)
-		a.agent = int(mix(h+1) % uint64(len(g.words.agents)))
+		g.become(a, mix(g.config.Seed^mix(uint64(rank))))
 		part := shortestStay + (1-shortestStay)*g.rand.Float64()*g.rand.Float64()
 		a.length = int64(float64(g.length) * part)
 		a.from = int64(g.rand.Float64() * float64(g.length-a.length))
 	}
+}
+
+// become makes of a number the attacker that it stands for.
+func (g *Generator) become(a *attacker, h uint64) {
+	a.hash, a.ip = h, address(a.ip[:0], h)
+	a.kind = g.words.services.at(float64(h>>40&0xffff) / 0x10000)
+	a.client = g.words.clientOf.at(float64(mix(h)&0xffff) / 0x10000)
+	a.agent = int(mix(h+1) % uint64(len(g.words.agents)))
+}
+
+// invent makes an attacker whom nobody sees again, with the whole block to come in.
+func (g *Generator) invent(a *attacker) {
+	g.become(a, mix(g.rand.Uint64()))
+	a.from, a.length = 0, g.length
 }
 
 // someone returns who does the next thing.

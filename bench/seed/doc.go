@@ -13,7 +13,8 @@
 // number to within 15 to 30 percent of it:
 //
 //   - how many events an attacker has: a Zipf law with a flat head (Zipf-Mandelbrot):
-//     the top ten have 16 % of the events, the top hundred half, the median twenty events;
+//     the top ten have 16 % of the events, the top hundred half, the median twenty events,
+//     and some come once;
 //   - how the number of attackers grows with that of the events: some 38 among any
 //     thousand, 210 among ten thousand, a thousand among a hundred thousand;
 //   - bursts: within a thousand events one attacker has 18 %, three have 35 %;

@@ -40,6 +40,7 @@ type Generator struct {
 	text          []byte
 	lines         []line
 	present       []attacker
+	stranger      attacker
 	clock         clock
 	current       visit
 }

@@ -144,11 +144,16 @@ func TestGenerator_TimeIsFullAndEven(t *testing.T) {
 					last = e.Time
 				}
 			}
-			if n < 10_000 {
-				return // a block lasts a day or more: its attackers make it uneven
-			}
 			for day, events := range days {
-				assert.InDeltaf(t, n/30, events, float64(n/30)*0.8, "day %d of %v", day, days)
+				switch {
+				case n >= 50_000: // a block lasts a day at most
+					assert.InDeltaf(t, n/30, events, float64(n/30)*0.8, "day %d of %v", day, days)
+				case n >= 10_000:
+					assert.Positivef(t, events, "day %d of %v", day, days)
+				}
+			}
+			if n < 10_000 {
+				return // a block lasts weeks: its last attacker may be gone before its end
 			}
 			assert.Less(t, end().Sub(last), 12*time.Hour)
 		})

@@ -16,9 +16,8 @@ type visit struct {
 // session makes the events of one session, or, where there is no room for as
 // many, those of a short one. Room is at least 1.
 func (g *Generator) session(room int) {
-	v := g.visit()
 	text, n := len(g.text), len(g.lines)
-	g.run(v)
+	v := g.someVisit()
 	if len(g.lines)-n <= room {
 		return
 	}
@@ -34,11 +33,44 @@ func (g *Generator) session(room int) {
 	g.disconnect(v)
 }
 
-// visit chooses who comes where.
-func (g *Generator) visit() *visit {
-	a := g.someone()
+// The parts of all sessions that are of somebody who comes once: to look who is
+// there, or to try one password after the other at a steady pace.
+const (
+	passersBy = 0.008
+	steady    = 0.0009
+)
+
+// someVisit makes the events of a session, however many they are.
+func (g *Generator) someVisit() *visit {
+	p := g.rand.Float64()
+	if p >= passersBy+steady {
+		a := g.someone()
+		v := g.visit(a, g.serviceOf(a))
+		g.run(v)
+		return v
+	}
+	g.invent(&g.stranger)
+	if p < passersBy {
+		v := g.visit(&g.stranger, g.stranger.kind)
+		g.connect(v)
+		g.pass(v, 5000)
+		g.disconnect(v)
+		return v
+	}
+	v := g.visit(&g.stranger, [...]service{serviceSSH, serviceFTP, serviceMySQL}[g.rand.IntN(3)])
+	g.connect(v)
+	for range 12 + g.rand.IntN(30) {
+		g.login(v, false)
+	}
+	g.pass(v, 900)
+	g.disconnect(v)
+	return v
+}
+
+// visit begins a session.
+func (g *Generator) visit(a *attacker, s service) *visit {
 	v := &g.current
-	v.who, v.service = a, g.serviceOf(a)
+	v.who, v.service = a, s
 	v.decky = g.words.deckies[v.service].at(g.rand.Float64())
 	v.client = &g.words.clients[a.client]
 	v.port = 1024 + g.rand.IntN(64512)
@@ -94,7 +126,7 @@ const (
 	forwards     = 0.017
 	entersShell  = 0.045
 	entersTelnet = 0.100
-	moreAttempts = 0.045
+	moreAttempts = 0.035
 )
 
 func (g *Generator) shellVisit(v *visit) {
@@ -132,7 +164,7 @@ func (g *Generator) shellVisit(v *visit) {
 		g.login(v, true)
 		g.forward(v)
 	case p < forwards+shell:
-		for range g.rand.IntN(3) {
+		for range g.rand.IntN(2) {
 			g.login(v, false)
 		}
 		g.login(v, true)
