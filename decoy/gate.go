@@ -10,7 +10,7 @@ type gate struct {
 	limits *Limits
 
 	mu        sync.Mutex
-	all       int
+	all, ssh  int
 	byDecky   map[string]int
 	byAddress map[netip.Addr]int
 }
@@ -19,30 +19,41 @@ func newGate(l *Limits) *gate {
 	return &gate{limits: l, byDecky: map[string]int{}, byAddress: map[netip.Addr]int{}}
 }
 
+// serviceSSH is the service with a bound of its own.
+const serviceSSH = "ssh"
+
 // enter counts a session, or returns why there may not be another.
-func (g *gate) enter(decky string, from netip.Addr) string {
+func (g *gate) enter(decky, service string, from netip.Addr) string {
 	from = network(from)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.all >= g.limits.Sessions:
 		return "all decoys together have as many sessions as they may"
+	case service == serviceSSH && g.ssh >= g.limits.SSH:
+		return "all decoys together have as many sessions of SSH as they may"
 	case g.byDecky[decky] >= g.limits.PerDecky:
 		return "the decky has as many sessions as it may"
 	case g.byAddress[from] >= g.limits.PerAddress:
 		return "the address has as many sessions as it may"
 	}
 	g.all++
+	if service == serviceSSH {
+		g.ssh++
+	}
 	g.byDecky[decky]++
 	g.byAddress[from]++
 	return ""
 }
 
-func (g *gate) leave(decky string, from netip.Addr) {
+func (g *gate) leave(decky, service string, from netip.Addr) {
 	from = network(from)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.all--
+	if service == serviceSSH {
+		g.ssh--
+	}
 	decrease(g.byDecky, decky)
 	decrease(g.byAddress, from)
 }

@@ -7,6 +7,9 @@ type Limits struct {
 	// Sessions bounds the open TCP sessions of all decoys, PerDecky those of one
 	// decky and PerAddress those of one attacker's address (1024, 256, 64).
 	Sessions, PerDecky, PerAddress int
+	// SSH bounds the open sessions of SSH of all decoys, each of which may make its
+	// library take 256 kB before anybody is logged in (256).
+	SSH int
 	// Life bounds a session as a whole, Idle the wait for the client's next byte or
 	// for it to take one (10 minutes, 2 minutes).
 	Life, Idle time.Duration
@@ -31,6 +34,7 @@ func (l *Limits) setDefaults() {
 	setDefault(&l.Sessions, 1024)
 	setDefault(&l.PerDecky, 256)
 	setDefault(&l.PerAddress, 64)
+	setDefault(&l.SSH, 256)
 	setDefault(&l.Life, 10*time.Minute)
 	setDefault(&l.Idle, 2*time.Minute)
 	setDefault(&l.In, 64<<20)

@@ -43,6 +43,30 @@ func TestDriver_ShareOfSessionsIsBoundedAndRefusalsAreCounted(t *testing.T) {
 	}
 }
 
+func TestDriver_SSHHasAShareOfItsOwn(t *testing.T) {
+	t.Parallel()
+	var s sockets
+	f := newFixture(t, func(o *decoy.Options) {
+		s.use(o)
+		o.Limits.SSH = 1
+	})
+	f.apply(decky("a", "127.0.0.7", "ssh", "redis"), decky("b", "127.0.0.8", "ssh"))
+	first := s.dial(t, "tcp", "127.0.0.7:22")
+	require.Equal(t, "1", ask(t, first, "1"))
+	gone(t, s.dial(t, "tcp", "127.0.0.8:22"))
+	assert.Equal(t, "1", ask(t, s.dial(t, "tcp", "127.0.0.7:6379"), "1"), "other services have theirs")
+	require.NoError(t, first.Close())
+	f.eventually("there is room again", func() bool {
+		for _, l := range f.Status() {
+			if l.Service == "ssh" && l.Open > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	assert.Equal(t, "2", ask(t, s.dial(t, "tcp", "127.0.0.8:22"), "2"))
+}
+
 func TestDriver_SessionIsBoundedInTimeAndSize(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -189,7 +189,7 @@ func (d *Driver) accepted(l *listener, c net.Conn) {
 	b := l.bound.Load()
 	remote := remoteOf(c.RemoteAddr())
 	l.total.Add(1)
-	if why := d.gate.enter(b.machine.name, remote.Addr()); why != "" {
+	if why := d.gate.enter(b.machine.name, b.env.Service, remote.Addr()); why != "" {
 		d.refused(l, b, why)
 		_ = c.Close()
 		return
@@ -197,7 +197,7 @@ func (d *Driver) accepted(l *listener, c net.Conn) {
 	l.open.Add(1)
 	d.tasks.Go(func() {
 		defer l.open.Add(-1)
-		defer d.gate.leave(b.machine.name, remote.Addr())
+		defer d.gate.leave(b.machine.name, b.env.Service, remote.Addr())
 		d.talk(b, c, remote)
 	})
 }
@@ -267,7 +267,7 @@ func greeting(service string) string {
 	switch service {
 	case "http", "https", "k8s", "docker_api", "elasticsearch":
 		return ""
-	case "ftp", "rdp", "ssh", "telnet":
+	case "ftp", "rdp", serviceSSH, "telnet":
 		return "connection"
 	default:
 		return "connect"

@@ -22,6 +22,13 @@ func TestMain(m *testing.M) {
 			signals: signals, makers: greeters(), bcryptCost: bcrypt.MinCost,
 		}))
 	}
+	if os.Getenv(asAttacker) != "" {
+		if err := attackAs(os.Stdin, os.Stdout); err != nil {
+			_, _ = os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Bool("update", false, "rewrite the files that tests compare with")
 	flag.Parse()
 	goleak.VerifyTestMain(m)

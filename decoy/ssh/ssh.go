@@ -115,6 +115,7 @@ func (v *server) Serve(ctx context.Context, s *trap.Session) {
 		}
 		return
 	}
+	w.trusted.Store(true)
 	_ = s.SetDeadline(time.Time{})
 	if !v.version.dropbear {
 		v.announce(conn)

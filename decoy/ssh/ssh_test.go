@@ -250,6 +250,39 @@ func openssh(t *testing.T, b *traptest.Bench, program string, stdin string, args
 	return string(out), err
 }
 
+func TestSSH_WhoIsNotInYetUsesUpLittle(t *testing.T) {
+	t.Parallel()
+	t.Run("the first packet", func(t *testing.T) {
+		t.Parallel()
+		b := bench(t, "")
+		c := b.Dial(22)
+		_, err := io.WriteString(c, "SSH-2.0-a\r\n\x00\x03\xff\xfc\x0a\x14")
+		require.NoError(t, err)
+		_, err = io.ReadAll(c) // it hangs up, though the packet is not there yet
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+		assert.Equal(t, "0003fffc0a14", traptest.Fields(b.Wait("protocol_error"))["data"])
+	})
+	t.Run("all that comes later", func(t *testing.T) {
+		t.Parallel()
+		b := bench(t, "")
+		_, _, _, err := ssh.NewClientConn(b.Dial(22), "decoy:22", clientConfig(ssh.Password(strings.Repeat("x", 100_000))))
+		require.Error(t, err)
+		b.Wait("protocol_error")
+		for _, e := range b.Events() {
+			assert.NotEqual(t, "auth_attempt", e.Type)
+		}
+	})
+	t.Run("not who is in", func(t *testing.T) {
+		t.Parallel()
+		b := bench(t, "")
+		s, err := login(t, b).NewSession()
+		require.NoError(t, err)
+		s.Stdin = strings.NewReader(strings.Repeat("x", 200_000))
+		require.NoError(t, s.Run("cat > /tmp/x"))
+		assert.Equal(t, "200000", traptest.Fields(b.Wait("file_upload"))["size"])
+	})
+}
+
 func TestSSH_RealClient(t *testing.T) {
 	t.Parallel()
 	b := bench(t, "ubuntu22")

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"decnet/decoy/trap"
 )
@@ -35,7 +36,16 @@ type wire struct {
 	// first are the first bytes after the banner.
 	first []byte
 	peer  *trap.Peer
+	// before counts what came before the client was let in.
+	before  int
+	trusted atomic.Bool
 }
+
+// maxBefore bounds what a client sends before it is let in, in bytes. The library
+// keeps up to 17 packets of 256 kB each that nobody has looked at yet.
+const maxBefore = 64 << 10
+
+var errBefore = errors.New("more than a client needs to log in")
 
 func (w *wire) Read(p []byte) (int, error) {
 	if len(w.head) > 0 {
@@ -44,8 +54,13 @@ func (w *wire) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := w.r.Read(p)
-	if n > 0 && !w.done {
-		w.look(p[:n])
+	if n > 0 && !w.done && !w.look(p[:n]) {
+		return 0, errKexInit
+	}
+	if !w.trusted.Load() {
+		if w.before += n; w.before > maxBefore {
+			return 0, errBefore
+		}
 	}
 	return n, err
 }
@@ -60,28 +75,32 @@ func (w *wire) Write(p []byte) (int, error) {
 	return w.Conn.Write(p)
 }
 
-// look takes what came of the first packet, and records it once it is whole.
-func (w *wire) look(p []byte) {
+// look takes what came of the first packet, and records it once it is whole. It
+// returns false for one that is too large, for which the library would take all
+// the memory that the packet asks for.
+func (w *wire) look(p []byte) bool {
 	if room := 64 - len(w.first); room > 0 {
 		w.first = append(w.first, p[:min(room, len(p))]...)
 	}
 	w.seen = append(w.seen, p[:min(len(p), maxKexInit+4-len(w.seen))]...)
 	if len(w.seen) < 4 {
-		return
+		return true
 	}
 	size := binary.BigEndian.Uint32(w.seen)
-	if size <= maxKexInit && len(w.seen) < int(size)+4 {
-		return
+	if size > maxKexInit {
+		return false
+	}
+	if len(w.seen) < int(size)+4 {
+		return true
 	}
 	w.done = true
-	if size <= maxKexInit {
-		if k, err := parseKexInit(w.seen[4 : size+4]); err == nil {
-			hassh, algorithms := k.hassh()
-			w.peer.Record("kex", trap.Field{Key: "hassh", Value: hassh}, trap.Field{Key: "hassh_algorithms", Value: algorithms},
-				trap.Field{Key: "host_key_algorithms", Value: k.hostKeys})
-		}
+	if k, err := parseKexInit(w.seen[4 : size+4]); err == nil {
+		hassh, algorithms := k.hassh()
+		w.peer.Record("kex", trap.Field{Key: "hassh", Value: hassh}, trap.Field{Key: "hassh_algorithms", Value: algorithms},
+			trap.Field{Key: "host_key_algorithms", Value: k.hostKeys})
 	}
 	w.seen = nil
+	return true
 }
 
 // kexInit is what HASSH is made of, of the lists in SSH_MSG_KEXINIT.
