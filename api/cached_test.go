@@ -42,6 +42,8 @@ func cachedReads(w *testutil.World, f *countedFleet, docker *atomic.Int64) []cac
 	return []cachedRead{
 		{"stats", "/api/v1/stats", 5 * time.Second, method("Stats"), 1},
 		{"histogram", "/api/v1/logs/histogram", 5 * time.Second, method("Histogram"), 1},
+		{"ranking", "/api/v1/rankings?by=service", 5 * time.Second, method("Ranking"), 1},
+		{"ranking of a day", "/api/v1/rankings?by=attacker&window=day", 5 * time.Second, method("Ranking"), 1},
 		{"bounty page", "/api/v1/bounty", 5 * time.Second, method("Bounties"), 1},
 		{"bounty total", "/api/v1/bounty", 5 * time.Second, method("CountBounties"), 1},
 		{"config", "/api/v1/config", 5 * time.Second, method("State"), 2},
@@ -77,7 +79,7 @@ func together(n int, call func()) {
 func TestCached_FiftyCallersMakeOneRepositoryCallAWindow(t *testing.T) {
 	t.Parallel()
 	for i, name := range []string{
-		"stats", "histogram", "bounty page", "bounty total", "config", "logs total",
+		"stats", "histogram", "ranking", "ranking of a day", "bounty page", "bounty total", "config", "logs total",
 		"attackers total", "database probe", "docker ping", "deckies",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +89,7 @@ func TestCached_FiftyCallersMakeOneRepositoryCallAWindow(t *testing.T) {
 				w.Seed(20)
 				read := cachedReads(w, f, docker)[i]
 				require.Equal(t, name, read.name)
-				for _, method := range []string{"Stats", "Histogram", "Bounties", "CountBounties", "State", "CountLogs", "CountAttackers", "Ping"} {
+				for _, method := range []string{"Stats", "Histogram", "Ranking", "Bounties", "CountBounties", "State", "CountLogs", "CountAttackers", "Ping"} {
 					w.Calls.Delay(method, 100*time.Millisecond) // so that the callers really wait together
 				}
 				get := func() { w.Viewer.Get(read.path).OK() }
@@ -170,7 +172,7 @@ func TestCached_AnErrorIsNotKept(t *testing.T) {
 	w := testutil.New(t)
 	w.Seed(3)
 	for path, method := range map[string]string{
-		"/api/v1/stats": "Stats", "/api/v1/logs/histogram": "Histogram", "/api/v1/bounty": "CountBounties",
+		"/api/v1/stats": "Stats", "/api/v1/logs/histogram": "Histogram", "/api/v1/bounty": "CountBounties", "/api/v1/rankings?by=decky": "Ranking",
 		"/api/v1/logs": "CountLogs", "/api/v1/attackers": "CountAttackers", "/api/v1/config": "State",
 	} {
 		w.Calls.Fail(method, errors.New("disk on fire at sector 7"))
@@ -203,7 +205,7 @@ func TestCached_ETagSavesTheBody(t *testing.T) {
 	w := testutil.New(t)
 	w.Seed(5)
 	w.Deploy(testutil.Decky(1))
-	for _, path := range []string{"/api/v1/stats", "/api/v1/logs/histogram", "/api/v1/bounty", "/api/v1/deckies", "/openapi.yaml", "/docs"} {
+	for _, path := range []string{"/api/v1/stats", "/api/v1/logs/histogram", "/api/v1/rankings?by=attacker", "/api/v1/bounty", "/api/v1/deckies", "/openapi.yaml", "/docs"} {
 		first := w.Viewer.Get(path).OK()
 		etag := first.Header.Get("ETag")
 		require.NotEmpty(t, etag, path)
@@ -225,7 +227,7 @@ func TestCached_EveryHandlerResetsItsOwn(t *testing.T) {
 	w, f, docker := cachedWorldOnManualClock(t)
 	handlers := w.Server.Cached()
 	owners := map[string]string{
-		"stats": "stats", "histogram": "histogram", "bounty page": "bounty", "bounty total": "bounty", "config": "config",
+		"stats": "stats", "histogram": "histogram", "ranking": "rankings", "ranking of a day": "rankings", "bounty page": "bounty", "bounty total": "bounty", "config": "config",
 		"logs total": "logs", "attackers total": "attackers", "database probe": "health", "docker ping": "health", "deckies": "deckies",
 	}
 	for _, read := range cachedReads(w, f, docker) {
@@ -259,7 +261,7 @@ func cachedWorldOnManualClock(t *testing.T) (*testutil.World, *countedFleet, *at
 func TestCached_AWriteIsSeenByTheNextRead(t *testing.T) {
 	t.Parallel()
 	reads := []string{
-		"/api/v1/stats", "/api/v1/logs", "/api/v1/logs/histogram", "/api/v1/bounty", "/api/v1/attackers",
+		"/api/v1/stats", "/api/v1/logs", "/api/v1/logs/histogram", "/api/v1/rankings?by=attacker", "/api/v1/bounty", "/api/v1/attackers",
 		"/api/v1/deckies", "/api/v1/config", "/api/v1/health",
 	}
 	const strong = "another-password-1"
@@ -312,7 +314,7 @@ func TestCached_RetentionIsSeenByTheNextRead(t *testing.T) {
 	t.Parallel()
 	w := testutil.New(t, testutil.Developer())
 	w.Seed(12)
-	reads := []string{"/api/v1/stats", "/api/v1/logs", "/api/v1/logs/histogram"}
+	reads := []string{"/api/v1/stats", "/api/v1/logs", "/api/v1/logs/histogram", "/api/v1/rankings?by=service", "/api/v1/rankings?by=attacker"}
 	for _, read := range reads {
 		w.Viewer.Get(read).OK() // warm
 	}
@@ -346,4 +348,6 @@ func TestCached_ReinitEmptiesEverything(t *testing.T) {
 	assert.Equal(t, map[string]int{"total_logs": 0, "unique_attackers": 0, "active_deckies": 0, "deployed_deckies": 0}, stats)
 	assert.Zero(t, testutil.Decode[testutil.Page[any]](w.Viewer.Get("/api/v1/logs").OK()).Total)
 	assert.JSONEq(t, `[]`, string(w.Viewer.Get("/api/v1/logs/histogram").OK().Body))
+	assert.JSONEq(t, `{"by":"service","start_time":null,"end_time":null,"events":0,"distinct":0,"exact":true,"data":[]}`,
+		string(w.Viewer.Get("/api/v1/rankings", "by", "service").OK().Body))
 }

@@ -52,7 +52,13 @@ func (l *logsResource) list(c *call) (answer, error) {
 
 // logFilter reads search, start_time and end_time.
 func logFilter(p contract.Params) (repo.LogFilter, error) {
-	f := repo.LogFilter{Search: repo.ParseSearch(p.String("search"))}
+	f, err := timeFilter(p)
+	f.Search = repo.ParseSearch(p.String("search"))
+	return f, err
+}
+
+// timeFilter reads start_time and end_time.
+func timeFilter(p contract.Params) (f repo.LogFilter, err error) {
 	var ok bool
 	if p.Given("start_time") {
 		if f.Start, _, ok = contract.ParseTimeBound(p.String("start_time")); !ok {

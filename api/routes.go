@@ -42,6 +42,7 @@ const (
 	cacheStats          cacheName = "stats"
 	cacheLogsTotal      cacheName = "logs_total"
 	cacheHistogram      cacheName = "histogram"
+	cacheRankings       cacheName = "rankings"
 	cacheBountyPage     cacheName = "bounty_page"
 	cacheAttackersTotal cacheName = "attackers_total"
 	cacheDeckies        cacheName = "deckies"
@@ -69,7 +70,7 @@ type route struct {
 const maxBody = 64 << 10
 
 func (s *Server) routes() []route {
-	purged := []cacheName{cacheStats, cacheLogsTotal, cacheHistogram, cacheBountyPage, cacheAttackersTotal, cacheFiltered}
+	purged := []cacheName{cacheStats, cacheLogsTotal, cacheHistogram, cacheRankings, cacheBountyPage, cacheAttackersTotal, cacheFiltered}
 	users := []cacheName{cacheUsers}
 	// The counters say how many are deployed.
 	fleet := []cacheName{cacheDeckies, cacheStats}
@@ -79,6 +80,7 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/api/v1/stats", access: accessViewer, handler: s.stats.get},
 		{method: "GET", path: "/api/v1/logs", access: accessViewer, handler: s.logs.list},
 		{method: "GET", path: "/api/v1/logs/histogram", access: accessViewer, handler: s.histogram.get},
+		{method: "GET", path: "/api/v1/rankings", access: accessViewer, handler: s.ranking.get},
 		{method: "GET", path: "/api/v1/bounty", access: accessViewer, handler: s.bounty.list},
 		{method: "GET", path: "/api/v1/attackers", access: accessViewer, handler: s.attackers.list},
 		{method: "GET", path: "/api/v1/attackers/{uuid}", access: accessViewer, handler: s.attackers.get},

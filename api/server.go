@@ -109,6 +109,7 @@ type resources struct {
 	stats     *statsResource
 	logs      *logsResource
 	histogram *histogramResource
+	ranking   *rankingResource
 	bounty    *bountyResource
 	attackers *attackersResource
 	deckies   *deckiesResource
@@ -143,6 +144,7 @@ func New(o Options) (*Server, error) {
 	s.stats = newStats(own, o.Store, s.deckies)
 	s.logs = newLogs(own, o.Store)
 	s.histogram = newHistogram(own, o.Store)
+	s.ranking = newRanking(own, o.Store)
 	s.bounty = newBounty(own, o.Store)
 	s.attackers = newAttackers(own, o.Store)
 	s.settings = newSettings(own, o.Store, o.Developer)
@@ -169,6 +171,7 @@ func (s *Server) cacheTable() map[cacheName]resettable {
 		cacheStats:          s.stats.page,
 		cacheLogsTotal:      s.logs.total,
 		cacheHistogram:      s.histogram.page,
+		cacheRankings:       s.ranking,
 		cacheBountyPage:     s.bounty.page,
 		cacheAttackersTotal: s.attackers.total,
 		cacheDeckies:        s.deckies.page,
@@ -185,7 +188,7 @@ func (s *Server) cacheTable() map[cacheName]resettable {
 // Cached returns every cached handler by the name of its resource.
 func (s *Server) Cached() map[string]Resetter {
 	return map[string]Resetter{
-		"health": s.health, "stats": s.stats, "logs": s.logs, "histogram": s.histogram, "bounty": s.bounty,
+		"health": s.health, "stats": s.stats, "logs": s.logs, "histogram": s.histogram, "rankings": s.ranking, "bounty": s.bounty,
 		"attackers": s.attackers, "deckies": s.deckies, "config": s.settings, "users": s.users, "sensors": s.sensors, "stream": s.hub,
 	}
 }
@@ -200,7 +203,7 @@ func (s *Server) Reset() {
 // EventsExpired drops what is remembered of events, after some were removed by
 // others than the API's clients, such as retention.
 func (s *Server) EventsExpired() {
-	for _, r := range []Resetter{s.stats, s.logs, s.histogram, s.hub} {
+	for _, r := range []Resetter{s.stats, s.logs, s.histogram, s.ranking, s.hub} {
 		r.Reset()
 	}
 }

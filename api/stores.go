@@ -24,6 +24,8 @@ type LogReader interface {
 	// Histogram counts events in buckets of the interval, a whole number of
 	// minutes, at least one; the oldest bucket first.
 	Histogram(ctx context.Context, f repo.LogFilter, interval time.Duration) ([]repo.Bucket, error)
+	// Ranking tells which values of a column have the most events in a range.
+	Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking, error)
 }
 
 // BountyReader reads bounties. Lists are never nil.

@@ -52,6 +52,7 @@ func cachedReads() map[string]cachedRead {
 		"stats":     {"/api/v1/stats", 5 * time.Second, true, func(m cacheModel) int64 { return int64(m.next - m.first) }},
 		"logs":      {"/api/v1/logs?limit=1", 2 * time.Second, true, func(m cacheModel) int64 { return int64(m.next - m.first) }},
 		"histogram": {"/api/v1/logs/histogram", 5 * time.Second, true, func(m cacheModel) int64 { return int64(m.next - m.first) }},
+		"rankings":  {"/api/v1/rankings?by=decky", 5 * time.Second, true, func(m cacheModel) int64 { return int64(m.next - m.first) }},
 		"bounty": {"/api/v1/bounty", 5 * time.Second, true, func(m cacheModel) int64 {
 			return m.distinct(func(e *repo.Event) []string {
 				var keys []string
@@ -166,6 +167,10 @@ func (s *moody) Histogram(ctx context.Context, f repo.LogFilter, interval time.D
 	return answered(s, func() ([]repo.Bucket, error) { return s.Store.Histogram(ctx, f, interval) })
 }
 
+func (s *moody) Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking, error) {
+	return answered(s, func() (repo.Ranking, error) { return s.Store.Ranking(ctx, q) })
+}
+
 func (s *moody) CountBounties(ctx context.Context, f repo.BountyFilter) (int64, error) {
 	return answered(s, func() (int64, error) { return s.Store.CountBounties(ctx, f) })
 }
@@ -224,7 +229,7 @@ func (s *cacheSystem) read(name string) string {
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
 		return err.Error()
 	}
-	key := map[string]string{"stats": "total_logs", "limit": "deployment_limit"}[name]
+	key := map[string]string{"stats": "total_logs", "limit": "deployment_limit", "rankings": "events"}[name]
 	if key == "" {
 		key = "total"
 	}
@@ -292,7 +297,7 @@ func done(change func(s *cacheSystem)) func(s *cacheSystem) string {
 }
 
 func drawCacheStep(r interface{ Intn(n int) int }) *cacheStep {
-	name := []string{"stats", "logs", "histogram", "bounty", "attackers", "limit"}[r.Intn(6)]
+	name := []string{"stats", "logs", "histogram", "rankings", "bounty", "attackers", "limit"}[r.Intn(7)]
 	switch r.Intn(12) {
 	case 0, 1:
 		n := 1 + r.Intn(3)

@@ -145,6 +145,11 @@ func (s *Spy) Histogram(ctx context.Context, f repo.LogFilter, interval time.Dur
 	return spied(ctx, s, "Histogram", func() ([]repo.Bucket, error) { return s.store.Histogram(ctx, f, interval) })
 }
 
+// Ranking implements [api.Store].
+func (s *Spy) Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking, error) {
+	return spied(ctx, s, "Ranking", func() (repo.Ranking, error) { return s.store.Ranking(ctx, q) })
+}
+
 // Bounties implements [api.Store].
 func (s *Spy) Bounties(ctx context.Context, q repo.BountyQuery) ([]repo.Bounty, error) {
 	return spied(ctx, s, "Bounties", func() ([]repo.Bounty, error) { return s.store.Bounties(ctx, q) })

@@ -194,6 +194,10 @@ func (k *ranker) nothingExpired() (bool, error) {
 // distinctAttackers counts the attackers of a span that nothing comes after; of
 // any other it would have to look at everybody's events.
 func (k *ranker) distinctAttackers() (n int64, err error) {
+	if k.span == whole() {
+		err = k.tx.QueryRowContext(k.ctx, selectCounter, counterAttackers).Scan(&n)
+		return n, err
+	}
 	var later bool
 	err = k.tx.QueryRowContext(k.ctx, "SELECT EXISTS (SELECT 1 FROM attackers WHERE last_seen > ?)", k.span.last).Scan(&later)
 	if err != nil || later {
