@@ -18,6 +18,9 @@ var (
 	ErrLocked   = errors.New("the database is locked by another process")
 	ErrDisk     = errors.New("the disk does not do what it is asked for")
 	ErrCorrupt  = errors.New("the database is damaged")
+	// ErrTooBroad says that a search would have to read more events than one request
+	// may. What the method returns beside it, if anything, holds for what was read.
+	ErrTooBroad = errors.New("the search would read too many events")
 	// ErrNewerSchema says that the database was written by a newer decnet.
 	ErrNewerSchema = errors.New("the database was written by a newer version of decnet")
 )

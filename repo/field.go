@@ -1,6 +1,9 @@
 package repo
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // scanField finds a key at the top of a compact JSON object and returns its
 // value's JSON text. A search runs it on every row, where decoding the object
@@ -91,4 +94,53 @@ func scanValue(s string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// EachField yields every key at the top of fields with every value for which
+// [FieldEquals] may hold, and perhaps some for which it does not: what a search
+// index must list so that no row is missed.
+func EachField(fields string, yield func(key, value string)) {
+	whole := eachPlainField(fields, yield)
+	if whole && strings.IndexByte(fields, '\\') < 0 {
+		return
+	}
+	var decoded map[string]json.RawMessage
+	if json.Unmarshal([]byte(fields), &decoded) != nil {
+		return
+	}
+	for key, raw := range decoded {
+		if value, ok := decodedField(raw); ok {
+			yield(key, value)
+		}
+	}
+}
+
+// eachPlainField yields what scanField finds, and reports whether it could read
+// all of the text.
+func eachPlainField(fields string, yield func(key, value string)) bool {
+	rest, ok := strings.CutPrefix(fields, "{")
+	if !ok {
+		return false
+	}
+	for rest != "}" {
+		name, ok := scanString(rest)
+		if !ok {
+			return false
+		}
+		if rest, ok = strings.CutPrefix(rest[len(name):], ":"); !ok {
+			return false
+		}
+		value, ok := scanValue(rest)
+		if !ok {
+			return false
+		}
+		rest = rest[len(value):]
+		yield(name[1:len(name)-1], strings.TrimSuffix(strings.TrimPrefix(value, `"`), `"`))
+		if rest != "}" {
+			if rest, ok = strings.CutPrefix(rest, ","); !ok {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -107,7 +107,23 @@ type LogQuery struct {
 	LogFilter
 	// Limit is at least 1, Offset at least 0; the caller has checked their bounds.
 	Limit, Offset int
+	// After is the place behind which the page begins, before Offset is counted;
+	// the zero value is the newest event.
+	After LogPlace
 }
+
+// LogPlace is the place of an event in the order of pages, the newest first. It
+// stays right whatever is stored or removed meanwhile, which an offset does not.
+type LogPlace struct {
+	Time time.Time
+	ID   int64
+}
+
+// IsZero reports whether it is no place.
+func (p LogPlace) IsZero() bool { return p.ID == 0 && p.Time.IsZero() }
+
+// Place returns the place of the event.
+func (l *Log) Place() LogPlace { return LogPlace{l.Time, l.ID} }
 
 // Bucket is one bar of a histogram.
 type Bucket struct {

@@ -224,12 +224,20 @@ func (f FieldEquals) matchDecoded(l *Log) bool {
 	if !ok {
 		return false
 	}
+	value, ok := decodedField(raw)
+	return ok && value == f.Value
+}
+
+// decodedField returns what a value of [FieldEquals] is compared with: the text of
+// a string, the compact JSON of all else.
+func decodedField(raw json.RawMessage) (value string, ok bool) {
 	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '"' {
-		var s string
-		return json.Unmarshal(raw, &s) == nil && s == f.Value
+		err := json.Unmarshal(raw, &value)
+		return value, err == nil
 	}
 	var compact bytes.Buffer
-	return json.Compact(&compact, raw) == nil && compact.String() == f.Value
+	err := json.Compact(&compact, raw)
+	return compact.String(), err == nil
 }
 
 // ContainsFold reports whether s contains sub, where ASCII letters match in

@@ -86,6 +86,9 @@ func (w *batchWriter) expireEvents(last int64, limit int) (removed, reached int6
 		}
 	}
 	w.add(counterLogs, -int64(len(list)))
+	if err := w.lowerSegments(list); err != nil {
+		return 0, 0, false, err
+	}
 	if err := w.lowerRollups(); err != nil {
 		return 0, 0, false, err
 	}
@@ -103,6 +106,22 @@ func (w *batchWriter) expireEvent(e *oldEvent) error {
 	}
 	w.countRollups(e.nanos)
 	w.countFacets(&e.Log, e.nanos)
+	return nil
+}
+
+// lowerSegments notes in the search index which of its segments lost rows.
+func (w *batchWriter) lowerSegments(list []oldEvent) error {
+	removed := map[int64]int64{}
+	for i := range list {
+		removed[list[i].ID/smallRows]++
+	}
+	for small, n := range removed {
+		_, err := w.exec("UPDATE search_segments SET removed = removed + ? WHERE first_id <= ? AND last_id >= ?",
+			n, small*smallRows, small*smallRows)
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"decnet/repo"
@@ -69,7 +71,14 @@ func (s *Store) Histogram(ctx context.Context, f repo.LogFilter, interval time.D
 		if f.Search == nil {
 			return h.fromRollups(ctx, tx, spanOf(f))
 		}
-		return h.fromRows(ctx, tx, f)
+		known, err := narrow(ctx, tx, f)
+		if err != nil || known.empty() {
+			return err
+		}
+		if known.hunted(f.Search) {
+			return h.fromIndex(ctx, tx, f, histogramShare*s.searchRows)
+		}
+		return h.fromRows(ctx, tx, f, known)
 	})
 	if err != nil {
 		return nil, failed("histogram", err)
@@ -143,11 +152,7 @@ func (h *histogram) addRows(ctx context.Context, tx *sql.Tx, size int64, query s
 	})
 }
 
-func (h *histogram) fromRows(ctx context.Context, tx *sql.Tx, f repo.LogFilter) error {
-	known, err := narrow(ctx, tx, f)
-	if err != nil || known.empty() {
-		return err
-	}
+func (h *histogram) fromRows(ctx context.Context, tx *sql.Tx, f repo.LogFilter, known narrowed) error {
 	var c conditions
 	if err := c.addExpr(f.Search, known.access); err != nil {
 		return err
@@ -155,4 +160,50 @@ func (h *histogram) fromRows(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	c.addSpan(known.span, known.access)
 	return h.addRows(ctx, tx, h.interval, "SELECT time / ? AS bucket, count(*) FROM logs"+c.where()+
 		" GROUP BY bucket ORDER BY bucket", append([]any{h.interval}, c.args...)...)
+}
+
+// histogramShare is how many times as many events a histogram of a search may read
+// as a page: it is asked for less often, and part of one is of no use.
+const histogramShare = 5
+
+// fromIndex counts the rows of a search by the search index.
+func (h *histogram) fromIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter, rows int64) error {
+	hunt, err := newHunt(ctx, tx, f, spanOf(f), rows)
+	if err != nil {
+		return err
+	}
+	counts := map[int64]int64{}
+	for _, seg := range append(hunt.segments, hunt.tail) {
+		if !hunt.meets(seg) {
+			continue
+		}
+		p, err := hunt.place(seg)
+		if err != nil {
+			return err
+		}
+		if !hunt.spend(p) {
+			return repo.ErrTooBroad
+		}
+		if p.rows == 0 {
+			continue
+		}
+		found, err := tx.QueryContext(ctx, p.query("time / ? AS bucket, count(*)", "GROUP BY bucket"),
+			append([]any{h.interval}, p.cond.args...)...)
+		if err != nil {
+			return err
+		}
+		err = each(found, func(scan func(...any) error) error {
+			var bucket, n int64
+			err := scan(&bucket, &n)
+			counts[bucket] += n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, bucket := range slices.Sorted(maps.Keys(counts)) {
+		h.add(bucket*h.interval, counts[bucket])
+	}
+	return nil
 }

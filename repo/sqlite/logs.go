@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"decnet/repo"
@@ -51,16 +52,21 @@ func pageOfLogs(q repo.LogQuery, n narrowed) (string, []any, error) {
 	if err := c.addExpr(q.Search, n.access); err != nil {
 		return "", nil, err
 	}
-	c.addSpan(n.span, n.access)
 	limit := int64(q.Limit)
-	if n.exact {
+	if n.exact && q.After.IsZero() {
 		// Nothing lies behind the last row: SQLite need not look for it.
 		limit = min(limit, n.count-int64(q.Offset))
 	}
+	if !q.After.IsZero() {
+		n.last = min(n.last, q.After.Time.UnixNano())
+		c.addAfter(q.After)
+	}
+	c.addSpan(n.span, n.access)
 	return selectLogs + c.where() + " ORDER BY time DESC, id DESC LIMIT ? OFFSET ?", append(c.args, limit, q.Offset), nil
 }
 
-// Logs returns a page, newest first.
+// Logs returns a page, newest first. A search that would have to read more events
+// than [Options.SearchRows] to find it gets [repo.ErrTooBroad].
 func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err error) {
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
 		n, err := narrow(ctx, tx, q.LogFilter)
@@ -71,21 +77,85 @@ func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err
 			list = []repo.Log{}
 			return nil
 		}
-		query, args, err := pageOfLogs(q, n)
-		if err != nil {
+		if n.hunted(q.Search) {
+			list, err = s.huntedPage(ctx, tx, q, n)
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		list, err = collect(rows, scanLog)
+		list, err = page(ctx, tx, q, n)
 		return err
 	})
 	if err != nil {
 		return nil, failed("list logs", err)
 	}
 	return list, nil
+}
+
+func page(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed) ([]repo.Log, error) {
+	query, args, err := pageOfLogs(q, n)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanLog)
+}
+
+const (
+	// walkedRows are looked at, for each row that is wanted but at least so many,
+	// before the search index is asked: what is frequent is found among them.
+	walkedRows, leastWalked = 8, 1000
+	// farRows is the offset from which on nothing is walked.
+	farRows = 5000
+)
+
+// huntedPage finds a page by walking the newest rows, and by the search index where
+// there are not enough hits among them.
+func (s *Store) huntedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed) ([]repo.Log, error) {
+	if wanted := q.Offset + q.Limit; wanted <= farRows {
+		list, all, err := walkedPage(ctx, tx, q, n, max(leastWalked, walkedRows*wanted))
+		if err != nil || all || len(list) == q.Limit {
+			return list, err
+		}
+	}
+	h, err := newHunt(ctx, tx, q.LogFilter, n.span, s.searchRows)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := h.newest(q.Offset+q.Limit, q.After)
+	if err != nil || len(keys) <= q.Offset {
+		return []repo.Log{}, err
+	}
+	return byKeys(ctx, tx, keys[q.Offset:])
+}
+
+// walkedPage looks for a page among some of the newest rows along the index that is
+// walked; all says that there are no others.
+func walkedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed, rows int) (list []repo.Log, all bool, err error) {
+	if !q.After.IsZero() {
+		n.last = min(n.last, q.After.Time.UnixNano())
+	}
+	var c conditions
+	if n.driver != (repo.Equals{}) {
+		if err := c.addExpr(n.driver, n.access); err != nil {
+			return nil, false, err
+		}
+	}
+	c.addSpan(n.span, n.access)
+	var edge int64
+	err = tx.QueryRowContext(ctx, "SELECT time FROM logs"+c.where()+" ORDER BY time DESC LIMIT 1 OFFSET ?", append(c.args, rows)...).Scan(&edge)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		all = true
+	case err != nil:
+		return nil, false, err
+	default:
+		// Of many rows with one time some would lie beyond the edge.
+		n.first = max(n.first, edge+1)
+	}
+	list, err = page(ctx, tx, q, n)
+	return list, all, err
 }
 
 // logsAfter is the query of LogsAfter.
@@ -114,7 +184,8 @@ func (s *Store) LastLogID(ctx context.Context) (int64, error) {
 }
 
 // CountLogs returns how many events the filter chooses. Without a search its
-// cost does not depend on the number of events.
+// cost does not depend on the number of events. Beside [repo.ErrTooBroad] it returns
+// how many there are at least; asking again counts on from there.
 func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err error) {
 	if f.IsZero() {
 		return s.count(ctx, "logs", selectCounter, counterLogs)
@@ -132,6 +203,10 @@ func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err e
 			n = known.count
 			return nil
 		}
+		if known.hunted(f.Search) {
+			n, err = s.countByIndex(ctx, tx, f)
+			return err
+		}
 		var c conditions
 		if err := c.addExpr(f.Search, known.access); err != nil {
 			return err
@@ -140,7 +215,10 @@ func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err e
 		return tx.QueryRowContext(ctx, "SELECT count(*) FROM logs"+c.where(), c.args...).Scan(&n)
 	})
 	if err != nil {
-		return 0, failed("count logs", err)
+		if !errors.Is(err, repo.ErrTooBroad) {
+			n = 0
+		}
+		return n, failed("count logs", err)
 	}
 	return n, nil
 }

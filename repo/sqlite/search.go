@@ -23,6 +23,12 @@ func (c *conditions) add(part string, args ...any) {
 	c.args = append(c.args, args...)
 }
 
+// join adds all of other conditions.
+func (c *conditions) join(other conditions) {
+	c.parts = append(c.parts, other.parts...)
+	c.args = append(c.args, other.args...)
+}
+
 // where returns " WHERE …", or "" for no condition.
 func (c *conditions) where() string {
 	if len(c.parts) == 0 {
@@ -122,9 +128,22 @@ func spanOf(f repo.LogFilter) span {
 type narrowed struct {
 	span
 	access
-	// exact says that count is the number of rows which the filter chooses.
+	// exact says that count is the number of rows which the filter chooses; else it
+	// is how many have the rarest of its equalities, about.
 	exact bool
 	count int64
+}
+
+// fewRows are walked without asking the search index.
+const fewRows = 4096
+
+// hunted reports whether a search is one for the search index: it has conditions
+// besides the one whose index is walked, and that one leaves many rows.
+func (n narrowed) hunted(e repo.Expr) bool {
+	if _, alone := e.(repo.Equals); alone || e == nil || n.exact {
+		return false
+	}
+	return n.count > fewRows
 }
 
 // narrow cuts the times of a filter to those in which its deckies, services and
@@ -156,8 +175,9 @@ func narrow(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (narrowed, error)
 	if n.empty() {
 		return narrowed{span: n.span, exact: true}, nil
 	}
+	n.count = rarest
 	if e, alone := f.Search.(repo.Equals); alone && e.Column != repo.ColumnAttacker && f.Start.IsZero() && f.End.IsZero() {
-		n.exact, n.count = true, rarest
+		n.exact = true
 	}
 	return n, nil
 }
@@ -209,4 +229,10 @@ func (c *conditions) addSpan(s span, how access) {
 	if s.last < repo.MaxUnixNano {
 		c.add(column+" <= ?", s.last)
 	}
+}
+
+// addAfter leaves out the rows up to a place in the order of pages.
+func (c *conditions) addAfter(p repo.LogPlace) {
+	nanos := p.Time.UnixNano()
+	c.add("(time, id) < (?, ?)", nanos, p.ID)
 }

@@ -58,6 +58,9 @@ type Options struct {
 	// reader to an eighth of it; 0 means 32768. It takes twice as much memory, since
 	// the allocator rounds a page and its header up to 8 KiB.
 	CacheKiB int
+	// SearchRows is how many events one search may read that an index of columns
+	// does not answer; 0 means 400000, which take about half a second.
+	SearchRows int64
 	// BusyTimeout is how long to wait for another process's lock; 0 means 5 s.
 	BusyTimeout time.Duration
 }
@@ -78,6 +81,9 @@ func (o Options) withDefaults() Options {
 	if o.CacheKiB <= 0 {
 		o.CacheKiB = 32768
 	}
+	if o.SearchRows <= 0 {
+		o.SearchRows = 400_000
+	}
 	if o.BusyTimeout <= 0 {
 		o.BusyTimeout = 5 * time.Second
 	}
@@ -97,6 +103,9 @@ type Store struct {
 	walLimit atomic.Int64
 	walBase  int64
 	keeper   driver.Conn // of a database in memory
+
+	searchRows int64
+	counts     *segmentCounts
 
 	closeOnce sync.Once
 	closeErr  error
@@ -167,6 +176,9 @@ func newStore(drv driver.Driver, o Options, name dsn, kept connection) *Store {
 		log:   o.Log,
 		write: sql.OpenDB(writer),
 		read:  sql.OpenDB(connector{driver: drv, dsn: name.reader(o)}),
+
+		searchRows: o.SearchRows,
+		counts:     newSegmentCounts(),
 	}
 	if kept != nil {
 		s.keeper = kept
