@@ -9,6 +9,8 @@ import (
 	"decnet/decoy/ldap"
 	"decnet/decoy/llmnr"
 	"decnet/decoy/mailbox"
+	"decnet/decoy/memcached"
+	"decnet/decoy/mqtt"
 	"decnet/decoy/mysql"
 	"decnet/decoy/postgres"
 	"decnet/decoy/rdp"
@@ -39,6 +41,8 @@ func Makers() map[string]trap.Maker {
 		"k8s":           kubernetes.New,
 		"ldap":          ldap.New,
 		"llmnr":         llmnr.New,
+		"memcached":     memcached.New,
+		"mqtt":          mqtt.New,
 		"mysql":         mysql.New,
 		"pop3":          mailbox.NewPOP3,
 		"postgres":      postgres.New,
