@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"decnet/repo"
 	"decnet/testutil"
 )
 
@@ -23,7 +24,7 @@ func TestBrowser(t *testing.T) {
 	browser := chromium(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"EveryPage": everyPage, "LiveTail": liveTail, "Export": export, "DragZoom": dragZoom, "Deploy": deploy,
-		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "OldEventsComeLate": oldEventsComeLate,
+		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings, "OldEventsComeLate": oldEventsComeLate,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,6 +87,38 @@ func liveTail(t *testing.T, browser context.Context) {
 	p.until(`!!document.querySelector('.chip.live')`)
 	s.Seed(2)
 	p.until(`document.querySelector('.counters dd').textContent.startsWith('17')`)
+	p.harmless()
+}
+
+// rankings: what leads in a range is counted over all of its events.
+func rankings(t *testing.T, browser context.Context) {
+	s := newSite(t)
+	at := s.Clock.Now()
+	var events []repo.Event
+	for i := range 1500 {
+		e := testutil.Event(1)
+		e.Time, e.Service, e.Decky, e.AttackerIP = at.Add(-time.Hour-time.Duration(i)*time.Second), "ssh", "old", "203.0.113.250"
+		if i < 1100 {
+			e.Time, e.Service, e.Decky, e.AttackerIP = at.Add(-time.Duration(i)*time.Second), "ftp", "new", fmt.Sprintf("198.51.100.%d", i%100)
+		}
+		events = append(events, e)
+	}
+	s.Commit(events...)
+	p := s.open(browser, 1440, 900)
+	p.signIn(s.ViewerUser().Username, testutil.Password)
+	p.visit("/?range=day")
+	bars := func(title string) string {
+		return p.eval(`[...document.querySelectorAll('.panel')].find(x => x.querySelector('h2').textContent === '` + title + `').querySelector('.bars').innerText.replace(/\s+/g, ' ')`)
+	}
+	p.until(`!!document.querySelector('.bars')`)
+	assert.Equal(t, "ftp 1,100 ssh 400", bars("Services"))
+	assert.Equal(t, "new 1,100 old 400", bars("Decoys"))
+	assert.Contains(t, bars("Top attackers"), "203.0.113.250 400 198.51.100.0 11")
+	assert.Contains(t, p.eval(`document.querySelector('.counters').innerText`), "101", "attackers in the range")
+	p.click("Hour")
+	p.until(`!document.body.innerText.includes('203.0.113.250')`)
+	assert.Equal(t, "ftp 1,100", bars("Services"))
+	assert.Equal(t, "true", p.eval(`document.body.innerText.includes('over all time')`), "of credentials")
 	p.harmless()
 }
 
