@@ -72,12 +72,12 @@ func (p *planner) runnable(decky string, services []string) []string {
 	return all
 }
 
-// choosable returns the services that a decky may have, of those that can be
-// run; nil means all.
+// choosable returns the services that chance may give a decky, of those that can
+// be run; nil means all.
 func choosable(runnable []string) []string {
 	var names []string
 	for _, s := range Services() {
-		if !s.FleetWide && (runnable == nil || slices.Contains(runnable, s.Name)) {
+		if !s.FleetWide && !s.Asked && (runnable == nil || slices.Contains(runnable, s.Name)) {
 			names = append(names, s.Name)
 		}
 	}

@@ -223,6 +223,7 @@ func TestMutated_ServicesFitTogether(t *testing.T) {
 		}
 		for _, name := range services {
 			s, _ := fleet.ServiceNamed(name)
+			require.False(t, s.Asked, "the older tools, which read the state file too, don't know %s", name)
 			for _, p := range s.Ports {
 				owner := taken[p]
 				require.True(t, owner == name || (name == "http" && owner == "https"), "%v: %s has the port of %s", services, owner, name)

@@ -19,6 +19,9 @@ type Service struct {
 	Ports []Port
 	// FleetWide services exist once for the whole fleet; no decky may ask for one.
 	FleetWide bool
+	// Asked services are had only by those who name them: chance gives no decky one,
+	// because the older tools, which read the state file too, don't know their names.
+	Asked bool
 }
 
 // Services returns all services in the order of their names.
@@ -34,6 +37,7 @@ func Services() []Service {
 		{Name: "k8s", Ports: tcp(6443, 8080)},
 		{Name: "ldap", Ports: tcp(389, 636)},
 		{Name: "llmnr", Ports: udp(5355, 5353)},
+		{Name: "memcached", Ports: tcp(11211), Asked: true},
 		{Name: "mongodb", Ports: tcp(27017)},
 		{Name: "mqtt", Ports: tcp(1883)},
 		{Name: "mssql", Ports: tcp(1433)},
