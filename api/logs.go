@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"decnet/contract"
@@ -34,7 +36,11 @@ func (l *logsResource) list(c *call) (answer, error) {
 		return answer{}, err
 	}
 	limit, offset := pageOf(c)
-	logs, err := l.store.Logs(c.Context(), repo.LogQuery{LogFilter: filter, Limit: limit, Offset: offset})
+	after, err := cursorOf(c.params)
+	if err != nil {
+		return answer{}, err
+	}
+	logs, err := l.store.Logs(c.Context(), repo.LogQuery{LogFilter: filter, Limit: limit, Offset: offset, After: after})
 	if err != nil {
 		return answer{}, fmt.Errorf("logs: %w", err)
 	}
@@ -44,10 +50,53 @@ func (l *logsResource) list(c *call) (answer, error) {
 	} else {
 		total, err = l.store.CountLogs(c.Context(), filter)
 	}
-	if err != nil {
+	atLeast := errors.Is(err, repo.ErrTooBroad)
+	if err != nil && !atLeast {
 		return answer{}, fmt.Errorf("count logs: %w", err)
 	}
-	return answer{body: appendPage(nil, total, limit, offset, func(b []byte) []byte { return appendLogs(b, logs) })}, nil
+	return answer{body: appendLogPage(nil, logs, total, atLeast, limit, offset)}, nil
+}
+
+// appendLogPage appends a page of events. The total may be only a lower bound.
+func appendLogPage(b []byte, logs []repo.Log, total int64, atLeast bool, limit, offset int) []byte {
+	b = appendPage(b, total, limit, offset, func(b []byte) []byte { return appendLogs(b, logs) })
+	b = append(b[:len(b)-1], `,"next_cursor":`...)
+	if len(logs) == limit {
+		b = append(b, '"')
+		b = appendCursor(b, logs[limit-1].Place())
+		b = append(b, '"')
+	} else {
+		b = append(b, "null"...)
+	}
+	if atLeast {
+		b = append(b, `,"total_relation":"gte"`...)
+	}
+	return append(b, '}')
+}
+
+// appendCursor appends the wire form of a place: its nanoseconds since 1970 and its
+// id. Clients are told that it means nothing to them.
+func appendCursor(b []byte, p repo.LogPlace) []byte {
+	b = strconv.AppendInt(b, p.Time.UnixNano(), 10)
+	b = append(b, '-')
+	return strconv.AppendInt(b, p.ID, 10)
+}
+
+// cursorOf reads the cursor, whose form the contract has checked. A number beyond
+// all places is the last one.
+func cursorOf(p contract.Params) (place repo.LogPlace, err error) {
+	if !p.Given("cursor") {
+		return place, nil
+	}
+	nanos, id, _ := strings.Cut(p.String("cursor"), "-")
+	var numbers [2]int64
+	for i, text := range []string{nanos, id} {
+		// ParseInt gives the largest number for one that is too large.
+		if numbers[i], err = strconv.ParseInt(text, 10, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
+			return place, fmt.Errorf("cursor passed the contract but is none: %w", err)
+		}
+	}
+	return repo.LogPlace{Time: time.Unix(0, min(numbers[0], repo.MaxUnixNano)).UTC(), ID: numbers[1]}, nil
 }
 
 // logFilter reads search, start_time and end_time.

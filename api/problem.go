@@ -55,6 +55,9 @@ var (
 	errOverloaded      = problem{status: http.StatusServiceUnavailable, detail: "The service is overloaded, try again later", retryAfter: time.Second}
 	errStopping        = problem{status: http.StatusServiceUnavailable, detail: "The service is shutting down", retryAfter: 5 * time.Second}
 	errTooManyStreams  = problem{status: http.StatusServiceUnavailable, detail: "Too many open streams", retryAfter: 5 * time.Second}
+	errTooBroad        = problem{status: http.StatusUnprocessableEntity, detail: "The search would read too many events, narrow it by time, service or attacker"}
+	errTooManyExports  = problem{status: http.StatusTooManyRequests, detail: "Too many exports at once, try again later", retryAfter: retryExport}
+	errNoLog           = problem{status: http.StatusNotFound, detail: "Event not found"}
 	errNotReady        = problem{status: http.StatusServiceUnavailable, detail: "The service is not ready", retryAfter: time.Second}
 	errInternal        = problem{status: http.StatusInternalServerError, detail: "An internal error occurred"}
 )
@@ -66,7 +69,7 @@ func Sentences() []string {
 		errBadLogin, errBadOldPassword, errUnauthenticated, errBadToken, errForbidden, errMustChange,
 		errNotDeveloper, errDeleteSelf, errDemoteSelf, errNoAttacker, errNoUser, errNotFound, errMethod,
 		errNameTaken, errNoSensor, errNoDecky, errFleetState, errSensorTaken, errKeyReused, errPushType, errTooManyEvents, errLastAdmin, errBodyTooLarge, errMediaType, errTooManyLogins, errOverloaded,
-		errStopping, errTooManyStreams, errNotReady, errInternal,
+		errStopping, errTooManyStreams, errTooBroad, errTooManyExports, errNoLog, errNotReady, errInternal,
 	}
 	details := make([]string, len(all))
 	for i, p := range all {
@@ -113,6 +116,10 @@ func asProblem(err error) problem {
 	switch {
 	case errors.As(err, &tooLarge):
 		return errBodyTooLarge.because(err)
+	case errors.Is(err, repo.ErrTooBroad):
+		p := errTooBroad.because(err)
+		p.violations = []contract.Violation{{In: contract.InQuery, Name: "search", Keyword: contract.KeywordCost, Detail: p.detail}}
+		return p
 	case errors.Is(err, auth.ErrBusy):
 		return errOverloaded.because(err)
 	case errors.Is(err, repo.ErrLastAdmin):

@@ -26,6 +26,8 @@ const (
 	// KeywordEncoding says that text is not valid UTF-8 (or not valid UTF-16
 	// where JSON escapes it).
 	KeywordEncoding = "encoding"
+	// KeywordCost says that answering would take too much; no document says when.
+	KeywordCost = "cost"
 )
 
 // Violation is one way in which a request breaks the contract.

@@ -113,6 +113,19 @@ func filteredIsSubset(p *engine.Probe) []string {
 	return out
 }
 
+// walk follows the cursor from page to page.
+func walk(p *engine.Probe, step int64) (joined []any) {
+	var cursor any
+	for range 1000 {
+		page := p.Send(with(p.Case(), map[string]any{"limit": step, "offset": int64(0), "cursor": cursor}))
+		joined = append(joined, rows(page)...)
+		if cursor, _ = page.At("/next_cursor").(string); cursor == "" {
+			break
+		}
+	}
+	return joined
+}
+
 // pagesJoin wants that pages joined are the whole, and that the total, which no
 // page may exceed, is the number of rows.
 func pagesJoin(p *engine.Probe) []string {
@@ -120,11 +133,14 @@ func pagesJoin(p *engine.Probe) []string {
 	if !main.OK() {
 		return nil
 	}
+	if given(p.Case(), "cursor") != "" { // the total is of the list without it
+		main = p.Send(with(p.Case(), map[string]any{"cursor": nil}))
+	}
 	most := int64(1000)
 	if main.Operation.ID == "listCommands" {
 		most = 200
 	}
-	whole := p.Send(with(p.Case(), map[string]any{"limit": most, "offset": int64(0)}))
+	whole := p.Send(with(p.Case(), map[string]any{"limit": most, "offset": int64(0), "cursor": nil}))
 	var out []string
 	if int64(len(rows(whole))) != min(count(whole), most) {
 		out = append(out, "the total is not the number of rows")
@@ -137,7 +153,10 @@ func pagesJoin(p *engine.Probe) []string {
 	var joined []any
 	const step = 7
 	for at := int64(0); at < int64(len(rows(whole))); at += step {
-		joined = append(joined, rows(p.Send(with(p.Case(), map[string]any{"limit": int64(step), "offset": at})))...)
+		joined = append(joined, rows(p.Send(with(p.Case(), map[string]any{"limit": int64(step), "offset": at, "cursor": nil})))...)
+	}
+	if main.Operation.ID == "listLogs" && !reflect.DeepEqual(walk(p, step), joined) {
+		out = append(out, "pages by cursor are not the whole")
 	}
 	if len(joined) != len(rows(whole)) || len(joined) > 0 && !reflect.DeepEqual(joined, rows(whole)) {
 		out = append(out, "pages joined are not the whole")

@@ -17,8 +17,8 @@ func searchAgrees(p *engine.Probe) []string {
 	if !main.OK() {
 		return nil
 	}
-	all := p.Send(with(p.Case(), map[string]any{"limit": int64(1000), "offset": int64(0), "search": nil, "start_time": nil, "end_time": nil}))
-	chosen := p.Send(with(p.Case(), map[string]any{"limit": int64(1000), "offset": int64(0)}))
+	all := p.Send(with(p.Case(), map[string]any{"limit": int64(1000), "offset": int64(0), "search": nil, "start_time": nil, "end_time": nil, "cursor": nil}))
+	chosen := p.Send(with(p.Case(), map[string]any{"limit": int64(1000), "offset": int64(0), "cursor": nil}))
 	search := repo.ParseSearch(given(p.Case(), "search"))
 	start, _, hasStart := contract.ParseTimeBound(given(p.Case(), "start_time"))
 	_, end, hasEnd := contract.ParseTimeBound(given(p.Case(), "end_time"))

@@ -151,7 +151,7 @@ func newSpecResponse(raw *openapi3.Response) *specResponse {
 // with respBody as its body (of a stream: what was read of it).
 //
 // Besides the document it holds these rules: a request that breaks the document
-// gets no 2xx or 3xx, one that keeps it neither 400 nor 422, and 415 only for
+// gets no 2xx or 3xx, one that keeps it neither 400 nor 422 (but for what it would cost), and 415 only for
 // another content type; without a credential a secured operation answers no
 // 2xx; a path that is not documented gives 404, a method 405 with Allow; a
 // problem repeats status and request id; no JSON object has a key twice; no

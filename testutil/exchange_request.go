@@ -31,9 +31,16 @@ func (x *exchange) checkRequest() {
 	case raw:
 	case status == http.StatusUnsupportedMediaType && !wrongType:
 		x.fail("the content type is documented, but it was refused")
-	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && !invalid:
+	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && !invalid && !x.tooCostly():
 		x.fail("the request keeps the document, but it was refused")
 	}
+}
+
+// tooCostly reports whether the request was refused for what answering it would
+// take, which no document can say beforehand.
+func (x *exchange) tooCostly() bool {
+	var problem struct{ Errors []contract.Violation }
+	return json.Unmarshal(x.respBody, &problem) == nil && len(problem.Errors) == 1 && problem.Errors[0].Keyword == contract.KeywordCost
 }
 
 func (x *exchange) hasCredential() bool {

@@ -112,7 +112,7 @@ func (a *app) run(ctx context.Context) error {
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		a.openData, a.listen, a.listenSyslog, a.openStore, a.addFirstAdmin, a.buildFleet, a.buildIngester, a.buildServer,
-		a.serveHTTP, a.startIngester, a.startFleet, a.startRetention,
+		a.serveHTTP, a.startIngester, a.startFleet, a.startRetention, a.startIndexing,
 	} {
 		err := ctx.Err()
 		if err == nil {

@@ -123,21 +123,7 @@ func (a *app) startRetention(ctx context.Context) error {
 		return nil
 	}
 	r := retention{store: a.store, days: a.config.RetainDays, size: size, now: a.now, removed: a.server.EventsExpired, log: a.log}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.run(ctx)
-	}()
-	a.add("retention", func(ctx context.Context) error {
-		cancel()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	a.background(ctx, "retention", r.run)
 	return nil
 }
 
