@@ -28,16 +28,16 @@ type goPackage struct {
 func allowed() map[string][]string {
 	return map[string][]string{
 		"decnet/cmd/decnet": {
-			"decnet", "decnet/api", "decnet/auth", "decnet/bench/seed", "decnet/contract", "decnet/decoy", "decnet/decoy/trap", "decnet/fleet", "decnet/fleet/docker", "decnet/ingest",
+			"decnet", "decnet/api", "decnet/auth", "decnet/bench/load", "decnet/bench/seed", "decnet/contract", "decnet/decoy", "decnet/decoy/trap", "decnet/fleet", "decnet/fleet/docker", "decnet/ingest",
 			"decnet/profile", "decnet/repo", "decnet/repo/sqlite", "decnet/web",
 		},
-		"decnet/api":                 {"decnet", "decnet/auth", "decnet/contract", "decnet/fleet", "decnet/repo"},
-		"decnet/decoy":               {"decnet/fleet"},
-		"decnet/fleet/docker":        {"decnet/fleet"},
-		"decnet/ingest":              {"decnet/repo"},
-		"decnet/profile":             {"decnet/repo"},
-		"decnet/repo/sqlite":         {"decnet/profile", "decnet/repo", "decnet/repo/sqlite/trigram"},
-		"decnet/repo/repotest":       {"decnet/repo"},
+		"decnet/api":           {"decnet", "decnet/auth", "decnet/contract", "decnet/fleet", "decnet/repo"},
+		"decnet/decoy":         {"decnet/fleet"},
+		"decnet/fleet/docker":  {"decnet/fleet"},
+		"decnet/ingest":        {"decnet/repo"},
+		"decnet/profile":       {"decnet/repo"},
+		"decnet/repo/sqlite":   {"decnet/profile", "decnet/repo", "decnet/repo/sqlite/trigram"},
+		"decnet/repo/repotest": {"decnet/repo"},
 		"decnet/testutil": {
 			"decnet", "decnet/api", "decnet/auth", "decnet/contract", "decnet/fleet", "decnet/ingest",
 			"decnet/profile", "decnet/repo", "decnet/repo/repotest", "decnet/repo/sqlite", "decnet/web",

@@ -19,6 +19,7 @@ import (
 
 type benchCommands struct {
 	Seed benchSeedCommand `cmd:"" help:"Fill a database with made-up events by the laws of real captures. Can be interrupted and repeated; what is there already is not made again."`
+	Load benchLoadCommand `cmd:"" help:"Put a service under the load of many dashboards, check its answers and tell how it bore it; exit code 1 when an answer was wrong or missing."`
 }
 
 type benchSeedCommand struct {

@@ -125,6 +125,8 @@ func (c *cli) check(command string, getenv func(string) string) faults {
 		c.Check.validate(&bad)
 	case "bench seed":
 		c.Bench.Seed.validate(&bad)
+	case "bench load":
+		c.Bench.Load.validate(&bad, getenv)
 	case "decoy":
 		c.Decoy.validate(&bad)
 	case "fleet plan":

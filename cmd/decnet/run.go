@@ -92,6 +92,8 @@ func (p process) dispatch(c *cli, command string) error {
 			return p.check(ctx, &c.Check)
 		case "bench seed":
 			return p.benchSeed(ctx, &c.Bench.Seed)
+		case "bench load":
+			return p.benchLoad(ctx, &c.Bench.Load)
 		case "fleet plan":
 			return p.fleetPlan(ctx, &c.Fleet.Plan)
 		case "user add":

@@ -1,0 +1,9 @@
+package load_test
+
+import (
+	"testing"
+
+	"decnet/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
