@@ -185,7 +185,11 @@ func (d *Driver) prepare(ctx context.Context, deckies []fleet.Decky) (*next, err
 
 // place finds the places of a machine's listeners.
 func (d *Driver) place(n *next, m *machine, decky *fleet.Decky) error {
-	for _, want := range fleet.Listeners(decky.Services) {
+	all, err := decky.Listeners()
+	if err != nil {
+		return &fleet.DeckyError{Decky: m.name, Err: err}
+	}
+	for _, want := range all {
 		fail := func(err error) error {
 			return &fleet.DeckyError{Decky: m.name, Service: want.Service, Err: err}
 		}

@@ -233,3 +233,34 @@ func TestDriver_LoginsAreTold(t *testing.T) {
 type serverFunc func(s *trap.Session)
 
 func (f serverFunc) Serve(_ context.Context, s *trap.Session) { f(s) }
+
+func TestDriver_CatchallListensOnThePortsOfItsSetting(t *testing.T) {
+	t.Parallel()
+	var s sockets
+	f := newFixture(t, func(o *decoy.Options) {
+		s.use(o)
+		o.Makers = decoy.Makers()
+	})
+	f.apply(with(decky("a", "127.0.0.7", "catchall"), "catchall", "ports", "81,1900/udp"))
+	c := s.dial(t, "tcp", "127.0.0.7:81")
+	_, err := c.Write([]byte("CNXN"))
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	_, err = s.dial(t, "udp", "127.0.0.7:1900").Write([]byte("M-SEARCH"))
+	require.NoError(t, err)
+	f.eventually("both are recorded", func() bool {
+		ports := map[string]string{}
+		for _, e := range f.journal() {
+			if e.EventType == "data" {
+				ports[e.Fields["dst_port"]] = e.Fields["text"]
+			}
+		}
+		return ports["81"] == "CNXN" && ports["1900"] == "M-SEARCH"
+	})
+
+	f.apply(with(decky("a", "127.0.0.7", "catchall"), "catchall", "ports", "82"))
+	assert.Equal(t, 82, f.Status()[0].Port, "another setting, other ports")
+	var at *fleet.DeckyError
+	require.ErrorAs(t, f.Apply(t.Context(), []fleet.Decky{with(decky("a", "127.0.0.7", "catchall"), "catchall", "ports", "x")}), &at)
+	assert.Len(t, f.Status(), 1, "what runs goes on")
+}

@@ -1,6 +1,7 @@
 package decoy
 
 import (
+	"decnet/decoy/catchall"
 	"decnet/decoy/dockerapi"
 	"decnet/decoy/elastic"
 	"decnet/decoy/ftp"
@@ -31,6 +32,7 @@ import (
 // for them.
 func Makers() map[string]trap.Maker {
 	return map[string]trap.Maker{
+		"catchall":      catchall.New,
 		"conpot":        ics.New,
 		"docker_api":    dockerapi.New,
 		"elasticsearch": elastic.New,

@@ -17,11 +17,11 @@ func (p *planner) services(w *Wanted, archetype Archetype, old Decky) []string {
 	case w.Services != nil:
 		return p.named(w)
 	case w.Archetype != "":
-		return p.runnable(w.Name, archetype.Services)
+		return p.runnable(w, archetype.Services)
 	case old.Archetype == nil && len(old.Services) > 0:
 		return old.Services
 	}
-	return p.runnable(w.Name, randomServices(p.Random, choosable(p.Services), maxRandom))
+	return p.runnable(w, randomServices(p.Random, choosable(p.Services), maxRandom))
 }
 
 // named checks the services that the INI names.
@@ -44,12 +44,13 @@ func (p *planner) named(w *Wanted) []string {
 			all = append(all, name)
 		}
 	}
-	return p.runnable(w.Name, all)
+	return p.runnable(w, all)
 }
 
 // runnable leaves out what cannot be run, and says of a service that has no port
 // left that it has none.
-func (p *planner) runnable(decky string, services []string) []string {
+func (p *planner) runnable(w *Wanted, services []string) []string {
+	decky := w.Name
 	var all []string
 	for _, name := range services {
 		if p.Services != nil && !slices.Contains(p.Services, name) {
@@ -58,7 +59,15 @@ func (p *planner) runnable(decky string, services []string) []string {
 		}
 		all = append(all, name)
 	}
-	listeners := Listeners(all)
+	ports := catchallPorts()
+	if text, given := w.ServiceConfig[catchall]["ports"]; given && slices.Contains(all, catchall) {
+		var err error
+		if ports, err = parsePorts(text); err != nil {
+			p.fault("[%s.%s] ports: %v", decky, catchall, err)
+			return all
+		}
+	}
+	listeners := listeners(all, ports)
 	all = slices.DeleteFunc(all, func(name string) bool {
 		silent := !slices.ContainsFunc(listeners, func(l Listener) bool { return l.Service == name })
 		if silent {

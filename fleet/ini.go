@@ -136,12 +136,18 @@ func (b *iniBuilder) section(s *section) error {
 		return b.custom(s, name)
 	}
 	if _, service, ok := serviceSection(s.name); ok {
-		if _, known := ServiceNamed(service); known {
+		if known, ok := ServiceNamed(service); ok && (!known.Asked || isSettings(s)) {
 			b.settings = append(b.settings, s)
 			return nil
 		}
 	}
 	return b.decky(s)
+}
+
+// isSettings tells the settings of a service that the older tools don't know from
+// a decky with such a name, which it is for them.
+func isSettings(s *section) bool {
+	return len(s.keys) > 0 && !slices.ContainsFunc(s.keys, func(key string) bool { return slices.Contains(deckyKeys(), key) })
 }
 
 // serviceSection splits "decky.service" at the last dot.

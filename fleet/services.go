@@ -27,6 +27,7 @@ type Service struct {
 // Services returns all services in the order of their names.
 func Services() []Service {
 	return []Service{
+		{Name: catchall, Asked: true}, // its ports are a setting
 		{Name: "conpot", Ports: []Port{{"tcp", 502}, {"udp", 161}, {"tcp", 80}}},
 		{Name: "docker_api", Ports: tcp(2375, 2376)},
 		{Name: "elasticsearch", Ports: tcp(9200)},
@@ -86,26 +87,35 @@ type Listener struct {
 	Port
 }
 
-// Listeners returns the ports on which a decky with these services listens, in
-// the order of the services. A port that several have is the one's that has it as
-// its main port (443 is the https of a decky with http and https), else the
-// first one's. Unknown services have none.
-func Listeners(services []string) []Listener {
+// Listeners returns the ports on which a decky with these services and no
+// settings listens: see [Decky.Listeners]. Unknown services have none.
+func Listeners(services []string) []Listener { return listeners(services, catchallPorts()) }
+
+// listeners are those of services, of which catchall has the given ports.
+func listeners(services []string, rest []Port) []Listener {
+	portsOf := func(name string) []Port {
+		if name == catchall {
+			return rest
+		}
+		s, _ := ServiceNamed(name)
+		return s.Ports
+	}
 	owner := map[Port]string{}
-	for _, main := range []bool{true, false} {
+	claim := func(fits func(name string, i int) bool) {
 		for _, name := range services {
-			s, _ := ServiceNamed(name)
-			for i, p := range s.Ports {
-				if _, taken := owner[p]; !taken && (i == 0) == main {
+			for i, p := range portsOf(name) {
+				if _, taken := owner[p]; !taken && fits(name, i) {
 					owner[p] = name
 				}
 			}
 		}
 	}
+	claim(func(name string, i int) bool { return name != catchall && i == 0 })
+	claim(func(name string, _ int) bool { return name != catchall })
+	claim(func(string, int) bool { return true })
 	var all []Listener
 	for _, name := range services {
-		s, _ := ServiceNamed(name)
-		for _, p := range s.Ports {
+		for _, p := range portsOf(name) {
 			if owner[p] == name {
 				all = append(all, Listener{name, p})
 				delete(owner, p) // a service that is listed twice listens once

@@ -11,7 +11,7 @@ import (
 
 func TestRegistries_HoldTogether(t *testing.T) {
 	t.Parallel()
-	assert.Len(t, fleet.Services(), 29)
+	assert.Len(t, fleet.Services(), 30)
 	assert.True(t, slices.IsSortedFunc(fleet.Services(), func(a, b fleet.Service) int {
 		if a.Name < b.Name {
 			return -1

@@ -236,7 +236,7 @@ func (a *temptation) talk(t *testing.T, address string, steps ...string) {
 // run tempts every service, all at a time, and waits for the end.
 func (a *temptation) run(t *testing.T) {
 	t.Helper()
-	t.Run("tempted", func(t *testing.T) { //nolint:tparallel // it waits for its own, which are parallel
+	t.Run("tempted", func(t *testing.T) {
 		for service, tempt := range a.all() {
 			t.Run(service, func(t *testing.T) {
 				t.Parallel()

@@ -1,5 +1,5 @@
 // Package catchall records what is sent to a port that nothing is imitated on.
-// It answers nothing.
+// It answers nothing. On which ports is a setting that package fleet reads.
 //
 // It records the first 1024 bytes of a session as one event (data): in
 // hexadecimal digits, as text byte for byte, how many came in all, and a guess

@@ -178,7 +178,8 @@ func (m *machine) status(state fleet.RunState, problem string) []fleet.Status {
 		}
 	}
 	var all []fleet.Status
-	for _, l := range fleet.Listeners(m.decky.Services) {
+	listeners, _ := m.decky.Listeners() // where it can't be read, the process inside says so
+	for _, l := range listeners {
 		s := inside[key{l.Service, l.Network, l.Number}]
 		one := fleet.Status{
 			Decky: m.decky.Name, Service: l.Service, Network: l.Network, Port: l.Number, Address: addressOf(m.decky.IP, l.Number),
