@@ -110,6 +110,8 @@ func TestContract_UnknownPathsAndMethods(t *testing.T) {
 		"/api/v1/config/reinit":           "DELETE",
 		"/api/v1/deckies/web-01":          "DELETE",
 		"/api/v1/deckies/deploy":          "POST",
+		"/api/v1/logs/histogram":          "GET, HEAD",
+		"/api/v1/logs/1":                  "GET, HEAD",
 	} {
 		for _, method := range []string{http.MethodPatch, http.MethodOptions, http.MethodTrace} {
 			r := w.Admin.Do(w.Admin.Request(method, path, nil))

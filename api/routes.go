@@ -80,6 +80,8 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/api/v1/stats", access: accessViewer, handler: s.stats.get},
 		{method: "GET", path: "/api/v1/logs", access: accessViewer, handler: s.logs.list},
 		{method: "GET", path: "/api/v1/logs/histogram", access: accessViewer, handler: s.histogram.get},
+		{method: "GET", path: "/api/v1/logs/export", access: accessViewer, handler: s.export},
+		{method: "GET", path: "/api/v1/logs/{id}", access: accessViewer, handler: s.event},
 		{method: "GET", path: "/api/v1/rankings", access: accessViewer, handler: s.ranking.get},
 		{method: "GET", path: "/api/v1/bounty", access: accessViewer, handler: s.bounty.list},
 		{method: "GET", path: "/api/v1/attackers", access: accessViewer, handler: s.attackers.list},
@@ -169,6 +171,9 @@ func overlapped(routes []route) map[string][]string {
 	methods := map[string][]string{}
 	for _, r := range routes {
 		methods[r.path] = append(methods[r.path], r.method)
+		if r.method == http.MethodGet { // a ServeMux answers it likewise
+			methods[r.path] = append(methods[r.path], http.MethodHead)
+		}
 	}
 	fixed := map[string][]string{}
 	for path, own := range methods {

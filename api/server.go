@@ -87,7 +87,9 @@ type Server struct {
 	sensors  *sensorDirectory
 	// pushes has a place for each batch that may be in memory.
 	pushes chan struct{}
-	hub    *hub
+	// exports has a place for each export that may be under way.
+	exports chan struct{}
+	hub     *hub
 
 	// page renders the docs once.
 	page func() ([]byte, error)
@@ -140,6 +142,7 @@ func New(o Options) (*Server, error) {
 	s.users = newDirectory(own, o.Store)
 	s.sensors = newSensorDirectory(own, o.Store)
 	s.pushes = make(chan struct{}, pushesAtOnce)
+	s.exports = make(chan struct{}, exportsAtOnce)
 	s.deckies = newDeckies(own, o.Fleet, o.Log)
 	s.stats = newStats(own, o.Store, s.deckies)
 	s.logs = newLogs(own, o.Store)

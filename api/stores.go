@@ -15,6 +15,8 @@ type LogReader interface {
 	Stats(ctx context.Context) (repo.Stats, error)
 	// Logs returns a page, newest first.
 	Logs(ctx context.Context, q repo.LogQuery) ([]repo.Log, error)
+	// Log returns one event, or [repo.ErrNotFound].
+	Log(ctx context.Context, id int64) (repo.Log, error)
 	// CountLogs returns how many events the filter chooses.
 	CountLogs(ctx context.Context, f repo.LogFilter) (int64, error)
 	// LogsAfter returns up to limit events with an id above after, ascending.

@@ -3,6 +3,7 @@ package testutil
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -140,6 +141,16 @@ func (c *Client) Do(r *http.Request) *Response {
 		t.Errorf("%s as %s violates openapi.yaml: %s", out.what, c.name, c.mask(err.Error()))
 	}
 	return out
+}
+
+// Send sends a request and checks nothing: for answers that are cut, or read as
+// they come. The caller closes the body.
+func (c *Client) Send(r *http.Request) (*http.Response, error) {
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("send: %w", err)
+	}
+	return resp, nil
 }
 
 // mask keeps the token out of messages; an error of net/http holds the URL.

@@ -125,6 +125,11 @@ func (s *Spy) Logs(ctx context.Context, q repo.LogQuery) ([]repo.Log, error) {
 	return spied(ctx, s, "Logs", func() ([]repo.Log, error) { return s.store.Logs(ctx, q) })
 }
 
+// Log implements [api.Store].
+func (s *Spy) Log(ctx context.Context, id int64) (repo.Log, error) {
+	return spied(ctx, s, "Log", func() (repo.Log, error) { return s.store.Log(ctx, id) })
+}
+
 // CountLogs implements [api.Store].
 func (s *Spy) CountLogs(ctx context.Context, f repo.LogFilter) (int64, error) {
 	return spied(ctx, s, "CountLogs", func() (int64, error) { return s.store.CountLogs(ctx, f) })

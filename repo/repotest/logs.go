@@ -82,6 +82,15 @@ func testLogsRoundTrip(t *testing.T, s Store) {
 	}
 	want := newestFirst(events, repo.LogFilter{})
 	assertLogs(t, s, repo.LogFilter{}, want)
+	for i := range events {
+		one, err := s.Log(t.Context(), events[i].ID)
+		require.NoError(t, err)
+		assert.Equal(t, events[i].Log, one)
+	}
+	for _, id := range []int64{0, -1, 7, math.MaxInt64} {
+		_, err := s.Log(t.Context(), id)
+		require.ErrorIs(t, err, repo.ErrNotFound)
+	}
 	after, err := s.LogsAfter(t.Context(), 3, repo.LogFilter{}, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []repo.Log{events[3].Log}, after)

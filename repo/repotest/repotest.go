@@ -18,6 +18,7 @@ type Store interface {
 	Stats(ctx context.Context) (repo.Stats, error)
 
 	Logs(ctx context.Context, q repo.LogQuery) ([]repo.Log, error)
+	Log(ctx context.Context, id int64) (repo.Log, error)
 	CountLogs(ctx context.Context, f repo.LogFilter) (int64, error)
 	LogsAfter(ctx context.Context, after int64, f repo.LogFilter, limit int) ([]repo.Log, error)
 	LastLogID(ctx context.Context) (int64, error)

@@ -119,7 +119,7 @@ func (s *Store) huntedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n n
 			return list, err
 		}
 	}
-	h, err := newHunt(ctx, tx, q.LogFilter, n.span, s.searchRows)
+	h, err := s.newHunt(ctx, tx, q.LogFilter, n.span, s.searchRows)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +156,15 @@ func walkedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed, ro
 	}
 	list, err = page(ctx, tx, q, n)
 	return list, all, err
+}
+
+// Log returns one event, or [repo.ErrNotFound].
+func (s *Store) Log(ctx context.Context, id int64) (repo.Log, error) {
+	l, err := scanLog(s.read.QueryRowContext(ctx, selectLogs+" WHERE id = ?", id).Scan)
+	if err != nil {
+		return repo.Log{}, failed("log", orNotFound(err))
+	}
+	return l, nil
 }
 
 // logsAfter is the query of LogsAfter.
