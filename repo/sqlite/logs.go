@@ -119,7 +119,7 @@ func (s *Store) huntedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n n
 			return list, err
 		}
 	}
-	h, err := s.newHunt(ctx, tx, q.LogFilter, n.span, s.searchRows)
+	h, err := newHunt(ctx, tx, q.LogFilter, n.span, s.searchRows)
 	if err != nil {
 		return nil, err
 	}
