@@ -135,7 +135,7 @@ func (a *temptation) databases(t *testing.T, host string) {
 	login := binary.LittleEndian.AppendUint32(nil, 1<<9|1<<15|1<<19)
 	login = append(login, make([]byte, 28)...)
 	login = append(login, name+"\x00\x00mysql_native_password\x00"...)
-	a.talk(t, host+":3306", "mysql_native_password", string([]byte{byte(len(login)), 0, 0, 1})+string(login), "denied")
+	a.talk(t, host+":3306", "_password", string([]byte{byte(len(login)), 0, 0, 1})+string(login), "denied")
 	startup := "\x00\x03\x00\x00user\x00" + name + "\x00\x00"
 	a.talk(t, host+":5432", "", string(binary.BigEndian.AppendUint32(nil, uint32(len(startup)+4)))+startup, "R",
 		"p\x00\x00\x00\x08pwd\x00", "E")

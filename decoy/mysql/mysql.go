@@ -3,16 +3,23 @@
 //
 // A client proves the password with a hash over the server's challenge. The event
 // "auth" has that hash in the form of hashcat (mode 11200) as "hashcat", besides
-// the user name, the database and the client's own attributes. Where the client is
-// willing, and over TLS every client that is asked may be, it is asked for the
-// password in clear text first, as a server with PAM does: then "password" is there.
+// the user name, the database and the client's own attributes. MySQL 8 asks for
+// caching_sha2_password, whose hash hashcat does not know, but whose server may say
+// that it has not seen the account lately and wants the password itself: over TLS
+// as it is, else encrypted with an RSA key of the server. Then "password" is there.
+// A client that won't send it leaves "challenge" and "response", in hexadecimal
+// digits, for which SHA256(password) XOR SHA256(SHA256(SHA256(password)) + challenge)
+// is the response.
 package mysql
 
 import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/hex"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +38,13 @@ func New(e trap.Env) (trap.Service, error) {
 	if version == "" {
 		version = packaged(e.Host.Distro)
 	}
-	return trap.Service{TCP: &server{tls: tls, version: version}}, nil
+	s := &server{tls: tls, version: version}
+	if s.plugin() == pluginSHA2 {
+		if s.key, err = rsaKey(e.Host); err != nil {
+			return trap.Service{}, fmt.Errorf("mysql: %w", err)
+		}
+	}
+	return trap.Service{TCP: s}, nil
 }
 
 // packaged is the server that a distribution installs as mysql.
@@ -54,6 +67,18 @@ func packaged(distro string) string {
 type server struct {
 	tls     *tlstrap.Terminator
 	version string
+	// key is what passwords are encrypted with where the version has it.
+	key *rsa.PrivateKey
+}
+
+// plugin is the one that the server greets with: MySQL 8 has another than all
+// before and than MariaDB.
+func (s *server) plugin() string {
+	major, _, _ := strings.Cut(s.version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n >= 8 && !s.isMaria() {
+		return pluginSHA2
+	}
+	return pluginNative
 }
 
 // Serve implements [trap.Server].
@@ -66,7 +91,8 @@ func (s *server) Serve(ctx context.Context, conn *trap.Session) {
 	if err != nil {
 		return
 	}
-	if isTLSRequest(answer) {
+	secure := isTLSRequest(answer)
+	if secure {
 		if conn, err = s.tls.Upgrade(ctx, conn); err != nil {
 			return
 		}
@@ -80,7 +106,8 @@ func (s *server) Serve(ctx context.Context, conn *trap.Session) {
 		_ = write(conn, seq+1, failure(1043, "08S01", "Bad handshake"))
 		return
 	}
-	s.refuse(ctx, conn, seq, login, challenge)
+	v := &visit{server: s, conn: conn, seq: seq, secure: secure, challenge: challenge, login: login}
+	v.refuse(ctx)
 }
 
 // newChallenge makes 20 bytes without a zero, which would end them.
@@ -93,48 +120,76 @@ func newChallenge() []byte {
 	return b
 }
 
+// visit is a client that has said who it is.
+type visit struct {
+	*server
+	login
+	conn      *trap.Session
+	seq       byte
+	secure    bool
+	challenge []byte
+}
+
 // refuse records who wanted in, and says no.
-func (s *server) refuse(ctx context.Context, conn *trap.Session, seq byte, l login, challenge []byte) {
+func (v *visit) refuse(ctx context.Context) {
 	fields := []trap.Field{
-		{Key: "username", Value: l.user},
-		{Key: "database", Value: l.database},
-		{Key: "auth_plugin", Value: l.plugin},
+		{Key: "username", Value: v.user},
+		{Key: "database", Value: v.database},
+		{Key: "auth_plugin", Value: v.login.plugin},
 	}
-	if l.attributes != "" {
-		fields = append(fields, trap.Field{Key: "client_attributes", Value: l.attributes})
+	if v.attributes != "" {
+		fields = append(fields, trap.Field{Key: "client_attributes", Value: v.attributes})
 	}
-	response := l.response
-	if l.plugin == pluginClear && len(response) > 0 {
-		fields = append(fields, trap.Field{Key: "password", Value: text(response)})
-		response = nil
-	} else if l.plugin != pluginNative && l.plugins {
+	proof, there, using := v.prove()
+	v.conn.Record("auth", append(fields, proof...)...)
+	if !there {
+		return
+	}
+	v.conn.Pause(ctx, 5*time.Millisecond, 30*time.Millisecond)
+	with := "NO"
+	if using {
+		with = "YES"
+	}
+	_ = write(v.conn, v.seq+1, failure(1045, "28000",
+		"Access denied for user '"+v.user+"'@'"+v.conn.Remote.Addr().String()+"' (using password: "+with+")"))
+}
+
+// prove gets what it can of the password: the fields of it, whether the client is
+// still there, and whether it used a password at all.
+func (v *visit) prove() (fields []trap.Field, there, using bool) {
+	response := v.response
+	switch {
+	case v.login.plugin == pluginClear && len(response) > 0:
+		return []trap.Field{{Key: "password", Value: text(response)}}, true, true
+	case v.login.plugin == pluginSHA2 && v.key != nil && len(response) > 0:
+		return v.proveSHA2()
+	case v.login.plugin == pluginSHA2 && v.key != nil:
+	case v.login.plugin != pluginNative && v.plugins:
 		// What isn't native_password is asked for that, which every client has.
-		if err := write(conn, seq+1, switchTo(pluginNative, challenge)); err != nil {
-			return
+		again, ok := v.ask(switchTo(pluginNative, v.challenge))
+		if !ok {
+			return nil, false, true
 		}
-		again, at, err := read(conn)
-		if err != nil {
-			conn.Record("auth", fields...)
-			return
-		}
-		response, seq = again, at
+		response = again
 	}
+	using = len(v.response) > 0 || len(response) > 0
 	switch {
 	case len(response) == 20:
-		fields = append(fields, trap.Field{
-			Key: "hashcat", Value: "$mysqlna$" + hex.EncodeToString(challenge) + "*" + hex.EncodeToString(response),
-		})
-	case len(response) == 0 && l.plugin != pluginClear:
-		fields = append(fields, trap.Field{Key: "password", Value: ""}) // an empty password has no hash
+		fields = []trap.Field{{Key: "hashcat", Value: "$mysqlna$" + hex.EncodeToString(v.challenge) + "*" + hex.EncodeToString(response)}}
+	case len(response) == 0 && v.login.plugin != pluginClear:
+		fields = []trap.Field{{Key: "password", Value: ""}} // an empty password has no hash
 	}
-	conn.Record("auth", fields...)
-	conn.Pause(ctx, 5*time.Millisecond, 30*time.Millisecond)
-	using := "YES"
-	if len(l.response) == 0 && len(response) == 0 {
-		using = "NO"
+	return fields, true, using
+}
+
+// ask sends a packet and reads the answer; false says that the client has gone.
+func (v *visit) ask(packet []byte) ([]byte, bool) {
+	if err := write(v.conn, v.seq+1, packet); err != nil {
+		return nil, false
 	}
-	_ = write(conn, seq+1, failure(1045, "28000",
-		"Access denied for user '"+l.user+"'@'"+conn.Remote.Addr().String()+"' (using password: "+using+")"))
+	answer, seq, err := read(v.conn)
+	v.seq = seq
+	return answer, err == nil
 }
 
 func text(b []byte) string {

@@ -1,12 +1,18 @@
 package mysql_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/pem"
 	"io"
 	"net"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -118,19 +124,134 @@ func TestMySQL_ChallengesDiffer(t *testing.T) {
 
 func TestMySQL_OtherPluginsAreAskedForTheNativeProof(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, trap.Config{"version": "8.0.36"})
+	for version, plugin := range map[string]string{"5.7.44": "caching_sha2_password", "8.0.36": "dialog", "11.4.2-MariaDB": "client_ed25519"} {
+		b := newBench(t, trap.Config{"version": version})
+		c := b.Dial(3306)
+		g := greeting(t, c)
+		assert.Equal(t, version, g.version)
+		write(t, c, 1, login("root", make([]byte, 32), "", plugin))
+		_, asked := read(t, c)
+		assert.Equal(t, "\xfemysql_native_password\x00"+string(g.challenge)+"\x00", string(asked))
+		write(t, c, 3, native("secret", g.challenge))
+		seq, answer := read(t, c)
+		assert.Equal(t, byte(4), seq)
+		assert.Contains(t, string(answer), "Access denied")
+		assert.Equal(t, "$mysqlna$"+hex.EncodeToString(g.challenge)+"*"+hex.EncodeToString(native("secret", g.challenge)),
+			traptest.Fields(b.Wait("auth"))["hashcat"])
+	}
+}
+
+// cached is the proof of caching_sha2_password.
+func cached(password string, challenge []byte) []byte {
+	once := sha256.Sum256([]byte(password))
+	twice := sha256.Sum256(once[:])
+	mask := sha256.Sum256(append(twice[:], challenge...))
+	for i := range mask {
+		mask[i] ^= once[i]
+	}
+	return mask[:]
+}
+
+// newest is a bench of MySQL 8.
+func newest(t *testing.T) *traptest.Bench {
+	t.Helper()
+	return newBench(t, trap.Config{"version": "8.0.36"})
+}
+
+func TestMySQL_EightIsSentThePasswordItself(t *testing.T) {
+	t.Parallel()
+	b := newest(t)
 	c := b.Dial(3306)
 	g := greeting(t, c)
-	assert.Equal(t, "8.0.36", g.version)
-	write(t, c, 1, login("root", make([]byte, 32), "", "caching_sha2_password"))
-	_, asked := read(t, c)
-	assert.Equal(t, "\xfemysql_native_password\x00"+string(g.challenge)+"\x00", string(asked))
-	write(t, c, 3, native("secret", g.challenge))
+	assert.Equal(t, "caching_sha2_password", g.plugin)
+	write(t, c, 1, login("root", cached("hunter\xff2", g.challenge), "", g.plugin))
+	_, answer := read(t, c)
+	require.Equal(t, "\x01\x04", string(answer))
+	write(t, c, 3, []byte{2})
+	_, answer = read(t, c)
+	block, _ := pem.Decode(answer[1:])
+	require.NotNil(t, block)
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	require.NoError(t, err)
+	laid := []byte("hunter\xff2\x00")
+	for i := range laid {
+		laid[i] ^= g.challenge[i]
+	}
+	encrypted, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, public.(*rsa.PublicKey), laid, nil)
+	require.NoError(t, err)
+	write(t, c, 5, encrypted)
 	seq, answer := read(t, c)
-	assert.Equal(t, byte(4), seq)
+	assert.Equal(t, byte(6), seq)
+	assert.Contains(t, string(answer), "using password: YES")
+	auth := traptest.Fields(b.Wait("auth"))
+	assert.Equal(t, "hunter\xff2", auth["password"])
+	assert.NotContains(t, auth, "response")
+
+	// Over TLS it needs no key.
+	c = b.Dial(3306)
+	g = greeting(t, c)
+	write(t, c, 1, head(capabilities|1<<11))
+	secure := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	require.NoError(t, secure.HandshakeContext(t.Context()))
+	write(t, secure, 2, login("admin", cached("pw", g.challenge), "", g.plugin))
+	_, answer = read(t, secure)
+	require.Equal(t, "\x01\x04", string(answer))
+	write(t, secure, 4, []byte("pw\x00"))
+	_, answer = read(t, secure)
+	assert.Contains(t, string(answer), "Access denied for user 'admin'")
+	assert.Equal(t, "pw", traptest.Fields(b.WaitN("auth", 2)[1])["password"])
+}
+
+func TestMySQL_EightKeepsTheProofOfWhoWontSendMore(t *testing.T) {
+	t.Parallel()
+	b := newest(t)
+	c := b.Dial(3306)
+	g := greeting(t, c)
+	proof := cached("x", g.challenge)
+	write(t, c, 1, login("root", proof, "", g.plugin))
+	read(t, c)
+	require.NoError(t, c.Close())
+	auth := traptest.Fields(b.Wait("auth"))
+	assert.Equal(t, hex.EncodeToString(proof), auth["response"])
+	assert.Equal(t, hex.EncodeToString(g.challenge), auth["challenge"])
+	assert.NotContains(t, auth, "password")
+
+	c = b.Dial(3306)
+	g = greeting(t, c)
+	write(t, c, 1, login("root", proof, "", g.plugin))
+	read(t, c)
+	write(t, c, 3, make([]byte, 300)) // neither a password nor a question
+	_, answer := read(t, c)
 	assert.Contains(t, string(answer), "Access denied")
-	assert.Equal(t, "$mysqlna$"+hex.EncodeToString(g.challenge)+"*"+hex.EncodeToString(native("secret", g.challenge)),
-		traptest.Fields(b.Wait("auth"))["hashcat"])
+	auth = traptest.Fields(b.WaitN("auth", 2)[1])
+	assert.NotContains(t, auth, "password")
+	assert.Equal(t, strings.Repeat("00", 64), auth["data"])
+
+	c = b.Dial(3306)
+	g = greeting(t, c)
+	write(t, c, 1, login("root", nil, "", g.plugin))
+	_, answer = read(t, c)
+	assert.Contains(t, string(answer), "using password: NO")
+	password, there := traptest.Fields(b.WaitN("auth", 3)[2])["password"]
+	assert.True(t, there && password == "")
+}
+
+// A client whose library is in wide use concludes what it would of a real server.
+func TestMySQL_RealClient(t *testing.T) {
+	t.Parallel()
+	path, err := exec.LookPath("mysql")
+	if err != nil {
+		t.Skip("the client mysql is not installed")
+	}
+	b := newest(t)
+	host, port, err := net.SplitHostPort(b.Listen(3306))
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), path, "-h", host, "-P", port, "-u", "root", "-phunter2", "--protocol=tcp").CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(out), "Access denied for user 'root'@")
+	auth := traptest.Fields(b.Wait("auth"))
+	assert.Equal(t, "root", auth["username"])
+	assert.Equal(t, "hunter2", auth["password"])
 }
 
 func TestMySQL_PasswordsInClearTextAndEmptyOnes(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 const (
 	pluginNative = "mysql_native_password"
 	pluginClear  = "mysql_clear_password"
+	pluginSHA2   = "caching_sha2_password"
 )
 
 // The capabilities that change what a packet looks like.
@@ -77,7 +78,7 @@ func (s *server) greeting(conn *trap.Session, challenge []byte) []byte {
 	b = append(b, make([]byte, 10)...)
 	b = append(b, challenge[8:]...)
 	b = append(b, 0)
-	return append(b, pluginNative+"\x00"...)
+	return append(b, s.plugin()+"\x00"...)
 }
 
 // failure is an error packet.
