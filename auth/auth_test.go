@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -237,6 +238,32 @@ func TestPasswords_TooManyAreTurnedAway(t *testing.T) {
 	leave()
 	_, err := p.Hash(t.Context(), "x")
 	require.NoError(t, err)
+}
+
+// TestPasswords_OneWhoWaitedTakesWhatWasVerifiedMeanwhile: when many log in to one
+// account at once, one pays for all of them.
+func TestPasswords_OneWhoWaitedTakesWhatWasVerifiedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPasswords(t, newClock())
+		leave := p.FillGate()
+		type result struct {
+			ok  bool
+			err error
+		}
+		done := make(chan result, 1)
+		go func() {
+			// Were it compared, it would be an error.
+			ok, err := p.Verify(t.Context(), "not a hash", "secret")
+			done <- result{ok, err}
+		}()
+		synctest.Wait() // it waits at the gate
+		p.Remember("not a hash", "secret")
+		leave()
+		got := <-done
+		require.NoError(t, got.err)
+		assert.True(t, got.ok)
+	})
 }
 
 func TestPasswords_CostOutOfBounds(t *testing.T) {

@@ -12,3 +12,8 @@ func (p *Passwords) FillGate() (leave func()) {
 		}
 	}
 }
+
+// Remember makes a password one that was just verified, whatever the hash is.
+func (p *Passwords) Remember(hash, password string) {
+	p.verified.Add(p.memoryKey(hash, password), p.now().Add(rememberFor))
+}
