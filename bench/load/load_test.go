@@ -249,6 +249,17 @@ func TestRun_RefusalsAreNoErrors(t *testing.T) {
 	}
 }
 
+func TestRun_ALowerBoundMayBeBelowTheRows(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t, testutil.TCP(), testutil.Broken(func(rw http.ResponseWriter, r *http.Request) bool {
+		body := page(1, 50, row(2, late, ""), row(1, early, ""))
+		return r.URL.Path == "/api/v1/logs" && r.URL.RawQuery == "" && reply(rw, http.StatusOK, inJSON, strings.TrimSuffix(body, "}")+`,"total_relation":"gte"}`)
+	}))
+	rep, err := load.Run(t.Context(), options(w))
+	require.NoError(t, err)
+	assert.True(t, rep.Fine(), rep.Total.Errors)
+}
+
 func TestRun_EndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -24,8 +24,10 @@ const (
 	// SpikeUsers are those before and after the spike.
 	SpikeUsers = 10
 	spikeCalm  = 5 * time.Second
-	spikeRise  = 5 * time.Second
-	spikeHold  = time.Second
+	// spikeWarm is how long the service may take at the begin until its caches are filled.
+	spikeWarm = 2 * time.Second
+	spikeRise = 5 * time.Second
+	spikeHold = time.Second
 )
 
 // Options say what load is made. URL, Username and Password are mandatory.

@@ -136,7 +136,7 @@ func (r *run) addWindows(rep *Report, took time.Duration) {
 	if r.options.Mode == Spike {
 		width = time.Second
 	}
-	for from := time.Duration(0); from < took; from += width {
+	for from := time.Duration(0); from < min(took, lengthOf(phases)); from += width {
 		h := r.windows.between(from, from+width)
 		users, _ := usersAt(phases, from)
 		rep.Windows = append(rep.Windows, Window{From: from.Seconds(), Users: users, Count: h.n.Load(), Times: timesOf(h)})

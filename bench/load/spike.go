@@ -4,7 +4,7 @@ import "time"
 
 // SpikeReport tells how the service bore a spike.
 type SpikeReport struct {
-	// Before are the times while all was calm, Top those from the rise until the fall.
+	// Before are the times while all was calm and caches were warm, Top those from the rise until the fall.
 	Before Times `json:"before"`
 	Top    Times `json:"top"`
 	// Limit is the p99 in milliseconds that counts as recovered: twice that of before,
@@ -25,7 +25,7 @@ const steadyFor = time.Second
 // spike looks for the time at which all was as before.
 func (r *run) spike() *SpikeReport {
 	fall := spikeCalm + spikeRise + spikeHold
-	before := r.windows.between(0, spikeCalm)
+	before := r.windows.between(spikeWarm, spikeCalm)
 	limit := max(2*before.quantile(0.99), leastLimit)
 	rep := &SpikeReport{Before: timesOf(before), Top: timesOf(r.windows.between(spikeCalm, fall)), Limit: milliseconds(limit)}
 	for from := fall; from+steadyFor <= fall+r.options.Duration; from += windowLength {
