@@ -29,7 +29,7 @@ endif
 COVERED := ./api,./repo/sqlite,./testutil
 COVER   := 85
 
-.PHONY: help run build test test-full-race fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean spec mutate browser screenshots
+.PHONY: help run build test test-full-race guard fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean spec mutate browser screenshots
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ ifeq ($(CAN_RACE),yes)
 else
 	@echo "make test-full-race: skipped, since there is no C compiler with cgo here."
 endif
+
+guard: ## Compare allocations and queries of each hot read with api/testdata/costs.golden.
+	$(GO) test -count=1 -run '^TestCosts' ./api
 
 fuzz: ## Run the contract and property tests behind the build tag fuzz, in their short form.
 	$(GO) test -tags fuzz -short -shuffle=on ./fuzz/...
