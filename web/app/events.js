@@ -5,10 +5,11 @@ import { get } from './session.js';
 import { follow, painter } from './stream.js';
 import { buckets, Histogram } from './chart.js';
 import { go } from './router.js';
-import { number, plural, fieldsOf, summary, shown, word, utc, localTime, shortTime } from './text.js';
-import { Page, Failed, Skeleton, Empty, LiveChip, Copy, Tag, When, useLoad, useEvery } from './parts.js';
+import { bytes, number, plural, fieldsOf, shown, word, utc } from './text.js';
+import { Page, Failed, Skeleton, Empty, LiveChip, Copy, When, useLoad, useEvery } from './parts.js';
 import { SearchBar } from './searchbar.js';
 import { download } from './export.js';
+import { Columns, cell, fitting, nameOf, useColumns, widths } from './columns.js';
 
 const step = 300, most = 20000;
 const newestFirst = (a, b) => (a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : b.id - a.id);
@@ -74,6 +75,21 @@ function useEvents(filter, active) {
   return { ...s, live, held: held.length, more, arrived, again: () => again((n) => n + 1) };
 }
 
+// useEvent finds an event that may be linked to: in the list, or else by its id.
+function useEvent(id, list) {
+  const [far, set] = useState({});
+  const loaded = list.rows.find((r) => String(r.id) === id);
+  const ask = !!id && !loaded && !list.loading && !list.error;
+  useEffect(() => {
+    if (!ask) return undefined;
+    const abort = new AbortController();
+    get('/logs/' + encodeURIComponent(id), null, abort.signal).then((row) => set({ id, row }), (error) => !abort.signal.aborted && set({ id, error }));
+    return () => abort.abort();
+  }, [ask, id]);
+  if (loaded || !id) return { row: loaded };
+  return far.id === id ? far : {};
+}
+
 export function Events({ params }) {
   const filter = {};
   if (params.search) filter.search = params.search;
@@ -84,22 +100,24 @@ export function Events({ params }) {
   const chart = useLoad((signal) => buckets({ search: params.search, start: params.start, end: params.end }, signal), [params.search, params.start, params.end]);
   useEvery(5000, () => { if (list.arrived.current) { list.arrived.current = 0; chart.again(); } });
   const change = (next) => go('/events', { ...params, open: '', ...next });
-  const open = list.rows.find((r) => String(r.id) === params.open);
+  const { row: open, error: missing } = useEvent(params.open, list);
+  const [columns, setColumns] = useColumns();
   const show = (row) => go('/events', { ...params, open: row ? row.id : '' }, true);
   return html`<${Page} title="Events" actions=${html`<${LiveChip} state=${list.live} paused=${!active} />
       <button onClick=${() => setActive(!active)} aria-pressed=${!active}>${active ? 'Pause' : list.held ? `Resume, ${number(list.held)} new` : 'Resume'}</button><${Export} filter=${filter} total=${list.total} />`}>
     <div class="toolbar"><${SearchBar} value=${params.search || ''} rows=${list.rows} onSearch=${(search) => change({ search })} /><${Range} params=${params} change=${change} /></div>
     <section class="panel slim">${chart.error ? html`<${Failed} error=${chart.error} again=${chart.again} />` : html`<${Histogram} data=${chart.data} height=${110} onZoom=${(start, end) => change({ start, end })} />`}</section>
-    ${list.error ? html`<${Failed} error=${list.error} again=${list.again} />` : html`<p class="count dim" aria-live="off">${list.loading ? 'Loading' : plural(list.total, 'event')}${params.search || params.start || params.end ? ' match' : ''}</p>
+    ${missing && html`<${Failed} error=${missing.status === 404 ? { message: `There is no event ${params.open}. It may have expired.` } : missing} />`}
+    ${list.error ? html`<${Failed} error=${list.error} again=${list.again} />` : html`<div class="above"><p class="count dim" aria-live="off">${list.loading ? 'Loading' : plural(list.total, 'event')}${params.search || params.start || params.end ? ' match' : ''}</p><${Columns} columns=${columns} change=${setColumns} /></div>
     <div class=${'split' + (open ? ' opened' : '')}>
-      ${list.loading ? html`<${Skeleton} rows=${12} />` : list.rows.length ? html`<${List} rows=${list.rows} total=${list.total} more=${list.more} open=${open} show=${show} />`
+      ${list.loading ? html`<${Skeleton} rows=${12} />` : list.rows.length ? html`<${List} rows=${list.rows} total=${list.total} more=${list.more} columns=${columns} open=${open} show=${show} />`
         : html`<${Empty}>Nothing matches. ${params.search || params.start ? html`<a href="/events">Show all events</a>, or check the spelling: a value after a colon must be equal.` : 'The first event appears here by itself.'}<//>`}
       ${open && html`<${Detail} row=${open} close=${() => show(null)} narrow=${(w) => change({ search: ((params.search || '') + ' ' + w).trim() })} />`}
     </div>`}<//>`;
 }
 
 // Only what is looked at is in the page, however long the list.
-function List({ rows, total, more, open, show }) {
+function List({ rows, total, more, columns, open, show }) {
   const box = useRef(null);
   const [view, setView] = useState({ top: 0, height: 600, row: 30 });
   const [at, setAt] = useState(null);
@@ -141,11 +159,13 @@ function List({ rows, total, more, open, show }) {
     else if (e.key === 'Enter' && index >= 0) show(rows[index]);
     else if (e.key === 'Escape' && open) show(null);
   };
-  return html`<div class="events"><div class="row head" aria-hidden="true"><span>Time</span><span>Attacker</span><span>Decoy</span><span>Service</span><span>Event</span><span>What</span></div>
+  const fit = fitting(columns, !!open);
+  const tracks = view.row === 30 ? { gridTemplateColumns: widths(fit) } : {};
+  return html`<div class="events"><div class="row head" aria-hidden="true" style=${tracks}>${fit.map((c) => html`<span>${nameOf(c)}</span>`)}</div>
     <div ref=${box} class="list" data-list role="listbox" aria-label="Events, newest first" tabindex="0" aria-activedescendant=${index >= first && index < last ? 'event-' + at : undefined} onScroll=${measure} onKeyDown=${keydown}>
     <div class="rows" role="presentation" style=${{ height: rows.length * view.row + 'px' }}>${rows.slice(first, last).map((r, i) => html`<div key=${r.id} id=${'event-' + r.id} role="option"
-      aria-selected=${r.id === at || r === open} aria-setsize=${total} aria-posinset=${first + i + 1} class="row" style=${{ top: (first + i) * view.row + 'px' }} onClick=${() => { setAt(r.id); show(r); }}>
-      <span class="dim" title=${localTime(r.timestamp) + ", " + utc(r.timestamp)}>${shortTime(r.timestamp)}</span><span class="mono">${shown(r.attacker_ip, 45)}</span><span>${shown(r.decky, 40)}</span><span><${Tag} kind="service">${shown(r.service, 20)}<//></span><span>${shown(r.event_type, 40)}</span><bdi class="mono say">${summary(r)}</bdi></div>`)}</div></div></div>`;
+      aria-selected=${r.id === at || r === open} aria-setsize=${total} aria-posinset=${first + i + 1} class="row" style=${{ top: (first + i) * view.row + 'px', ...tracks }} onClick=${() => { setAt(r.id); show(r); }}>
+      ${fit.map((c) => cell(c, r))}</div>`)}</div></div></div>`;
 }
 
 function Detail({ row, close, narrow }) {
@@ -192,10 +212,10 @@ function Export({ filter, total }) {
   const run = async (form) => {
     setOpen(false);
     abort.current = new AbortController();
-    set('0 %');
+    set('Asking');
     try {
-      const n = await download(filter, form, (part, rows) => set(Math.floor(part * 100) + ' %, ' + number(rows)), abort.current.signal);
-      set(plural(n, 'event') + ' saved');
+      const n = await download(filter, form, (size) => set(bytes(size)), abort.current.signal);
+      set(bytes(n) + ' saved');
     } catch (e) { set(e.name === 'AbortError' ? 'Cancelled' : e.message); }
     abort.current = null;
     setTimeout(() => set(null), 4000);
