@@ -55,7 +55,7 @@ func imitated(importPath string) []string {
 	switch path.Base(importPath) {
 	case "trap", "ber":
 		return nil
-	case "traptest", "tlstrap", "shell":
+	case "traptest", "tlstrap", "shell", "sasl":
 		return []string{"decnet/decoy/trap"}
 	case "ntlmtrap":
 		return []string{"decnet/decoy/trap", "decnet/decoy/ber"}
@@ -64,7 +64,7 @@ func imitated(importPath string) []string {
 	case "httptrap":
 		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap"}
 	default:
-		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/httptrap", "decnet/decoy/shell", "decnet/decoy/ber", "decnet/decoy/ntlmtrap"}
+		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/httptrap", "decnet/decoy/shell", "decnet/decoy/ber", "decnet/decoy/ntlmtrap", "decnet/decoy/sasl"}
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+
+	"decnet/decoy/sasl"
 )
 
 // maxLiteral bounds a literal ({n} behind a line) before a login, in bytes.
@@ -18,7 +21,10 @@ func (c *client) capabilities() string {
 	if !c.secure {
 		list += " STARTTLS"
 	}
-	return list + " AUTH=PLAIN"
+	for _, m := range c.mechanisms {
+		list += " AUTH=" + m
+	}
+	return list
 }
 
 // imap talks until the client leaves.
@@ -131,8 +137,15 @@ func (c *client) imapCommand(ctx context.Context, line string) bool {
 }
 
 func (c *client) imapAuth(ctx context.Context, tag string, args []string) bool {
-	if len(args) == 0 || !strings.EqualFold(args[0], "PLAIN") {
+	if len(args) == 0 || !slices.Contains(c.mechanisms, strings.ToUpper(args[0])) {
 		return c.say(tag + " NO Unsupported authentication mechanism.")
+	}
+	if strings.EqualFold(args[0], sasl.CRAM) {
+		ok, going := c.prove(ctx)
+		if going && !ok {
+			return c.say(tag + " NO [AUTHENTICATIONFAILED] Invalid base64 data in continued response")
+		}
+		return going && c.say(tag+imapRefused)
 	}
 	initial := ""
 	if len(args) > 1 {

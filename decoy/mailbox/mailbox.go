@@ -3,16 +3,18 @@
 // from the first byte. Nobody has a mailbox: every password is refused, as that of
 // a user who doesn't exist is.
 //
-// It records "auth" (username, password, status) and each other command as "command".
+// It records "auth" (username, password or hashcat, status) and each other command as "command".
 package mailbox
 
 import (
 	"bufio"
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
+	"decnet/decoy/sasl"
 	"decnet/decoy/tlstrap"
 	"decnet/decoy/trap"
 )
@@ -26,18 +28,29 @@ const maxCommands = 200
 // maxFailures is after how many refused passwords the server hangs up.
 const maxFailures = 10
 
-// NewPOP3 makes a POP3 server. It knows no settings.
-func NewPOP3(e trap.Env) (trap.Service, error) { return build(e, 995, pop3) }
+// NewPOP3 makes a POP3 server. Of its settings it knows "auth": the mechanisms that
+// it offers, of plain, cram-md5 and apop (plain).
+func NewPOP3(e trap.Env) (trap.Service, error) {
+	return build(e, 995, pop3, sasl.Plain, sasl.CRAM, sasl.APOP)
+}
 
-// NewIMAP makes an IMAP server. It knows no settings.
-func NewIMAP(e trap.Env) (trap.Service, error) { return build(e, 993, imap) }
+// NewIMAP makes an IMAP server. Of its settings it knows "auth": the mechanisms that
+// it offers, of plain and cram-md5 (plain).
+func NewIMAP(e trap.Env) (trap.Service, error) { return build(e, 993, imap, sasl.Plain, sasl.CRAM) }
 
-func build(e trap.Env, secure int, talk func(ctx context.Context, c *client)) (trap.Service, error) {
+func build(e trap.Env, secure int, talk func(ctx context.Context, c *client), known ...string) (trap.Service, error) {
+	mechanisms, err := sasl.Mechanisms(e.Config, []string{sasl.Plain}, known...)
+	if err != nil {
+		return trap.Service{}, err
+	}
 	tls, err := tlstrap.New(e, tlstrap.Options{})
 	if err != nil {
 		return trap.Service{}, err
 	}
-	return trap.Service{TCP: &server{tls: tls, securePort: secure, talk: talk, product: product(e.Host.Distro)}}, nil
+	s := &server{tls: tls, securePort: secure, talk: talk, product: product(e.Host.Distro)}
+	s.apop = slices.Contains(mechanisms, sasl.APOP)
+	s.mechanisms = slices.DeleteFunc(slices.Clone(mechanisms), func(m string) bool { return m == sasl.APOP })
+	return trap.Service{TCP: s}, nil
 }
 
 // product is what Dovecot calls itself in a distribution.
@@ -55,6 +68,9 @@ type server struct {
 	tls        *tlstrap.Terminator
 	securePort int
 	product    string
+	// mechanisms are those of SASL that are offered; apop says that POP3 has its own.
+	mechanisms []string
+	apop       bool
 	talk       func(ctx context.Context, c *client)
 }
 
@@ -79,6 +95,8 @@ type client struct {
 	r                  *bufio.Reader
 	secure             bool
 	commands, failures int
+	// stamp is what the greeting of POP3 has for APOP.
+	stamp string
 }
 
 func (c *client) say(lines ...string) bool {
@@ -107,12 +125,34 @@ func (c *client) upgrade(ctx context.Context) bool {
 // refuse records a password and waits as Dovecot does, longer each time. It
 // reports whether the session goes on.
 func (c *client) refuse(ctx context.Context, user, password, method string) bool {
-	c.conn.Record("auth", trap.Field{Key: "username", Value: user}, trap.Field{Key: "password", Value: password},
-		trap.Field{Key: "status", Value: "failed"}, trap.Field{Key: "method", Value: method})
+	return c.refuseWith(ctx, trap.Field{Key: "username", Value: user}, trap.Field{Key: "password", Value: password}, trap.Field{Key: "method", Value: method})
+}
+
+// refuseWith is refuse for what is no password.
+func (c *client) refuseWith(ctx context.Context, fields ...trap.Field) bool {
+	c.conn.Record("auth", append(fields, trap.Field{Key: "status", Value: "failed"})...)
 	c.failures++
 	pause := time.Duration(min(c.failures, 4)) * 500 * time.Millisecond
 	c.conn.Pause(ctx, pause, pause+500*time.Millisecond)
 	return c.failures < maxFailures
+}
+
+// prove sends a challenge and refuses the proof. It reports whether the answer was
+// a proof, and whether the session goes on.
+func (c *client) prove(ctx context.Context) (ok, going bool) {
+	challenge := sasl.Challenge(c.conn.Host.Hostname, c.conn.Now())
+	if !c.say("+ " + base64.StdEncoding.EncodeToString([]byte(challenge))) {
+		return false, false
+	}
+	answer, going := c.line()
+	if !going {
+		return false, false
+	}
+	fields, ok := sasl.AnswerCRAM(challenge, answer)
+	if !ok {
+		return false, true
+	}
+	return true, c.refuseWith(ctx, fields...)
 }
 
 func (c *client) recordCommand(command, state string) {

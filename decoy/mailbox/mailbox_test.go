@@ -2,6 +2,7 @@ package mailbox_test
 
 import (
 	"bufio"
+	"crypto/md5"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -81,6 +82,57 @@ func TestIMAP_TakesPasswordsAndRefusesThem(t *testing.T) {
 	assert.Equal(t, []string{"b BAD Error in IMAP command received by server."}, lines(t, c, r, "b SELECT INBOX\r\n", 1))
 	assert.Equal(t, []string{"* BYE Logging out", "c OK Logout completed."}, lines(t, c, r, "c LOGOUT\r\n", 2))
 	assert.Equal(t, []string{`root:p "w":failed`, "bob:pw:failed", "carl:p\r\n\"w:failed", "dora:pw:failed"}, pairs(b, 4))
+}
+
+// proofs are the proofs of n attempts, of which none has a password.
+func proofs(t *testing.T, b *traptest.Bench, n int) []string {
+	t.Helper()
+	var all []string
+	for _, e := range b.WaitN("auth", n) {
+		f := traptest.Fields(e)
+		assert.NotContains(t, f, "password")
+		assert.Equal(t, "failed", f["status"])
+		all = append(all, f["username"]+" "+f["method"]+" "+f["hashcat"])
+	}
+	return all
+}
+
+func TestPOP3_TakesProofsWhereTheyAreOffered(t *testing.T) {
+	t.Parallel()
+	b := traptest.New(t, mailbox.NewPOP3, traptest.Options{Service: "pop3", Config: trap.Config{"auth": "plain cram-md5 apop"}})
+	c := b.Dial(110)
+	r := bufio.NewReader(c)
+	_, stamp, found := strings.Cut(lines(t, c, r, "", 1)[0], "+OK Dovecot (Debian) ready. ")
+	require.True(t, found)
+	sum := fmt.Sprintf("%x", md5.Sum([]byte(stamp+"tanstaaf")))
+	assert.Equal(t, []string{"-ERR [AUTH] Authentication failed."}, lines(t, c, r, "APOP mrose "+sum+"\r\n", 1))
+	challenge := strings.TrimPrefix(lines(t, c, r, "AUTH CRAM-MD5\r\n", 1)[0], "+ ")
+	answer := encoded("tim b913a602c7eda7a495b4e6e7334d3890")
+	assert.Equal(t, []string{"-ERR [AUTH] Authentication failed."}, lines(t, c, r, answer+"\r\n", 1))
+	assert.Equal(t, []string{"mrose APOP " + sum + ":" + stamp, "tim CRAM-MD5 $cram_md5$" + challenge + "$" + answer}, proofs(t, b, 2))
+	assert.Equal(t, []string{"-ERR [AUTH] Invalid base64 data in continued response"}, lines(t, c, r, "AUTH CRAM-MD5\r\n*\r\n", 2)[1:])
+	assert.Equal(t, []string{"+OK", "PLAIN", "CRAM-MD5", "."}, lines(t, c, r, "AUTH\r\n", 4))
+}
+
+func TestIMAP_TakesAProofWhereItIsOffered(t *testing.T) {
+	t.Parallel()
+	b := traptest.New(t, mailbox.NewIMAP, traptest.Options{Service: "imap", Config: trap.Config{"auth": "CRAM-MD5"}})
+	c := b.Dial(143)
+	r := bufio.NewReader(c)
+	assert.Contains(t, lines(t, c, r, "", 1)[0], " AUTH=CRAM-MD5]")
+	challenge := strings.TrimPrefix(lines(t, c, r, "a AUTHENTICATE CRAM-MD5\r\n", 1)[0], "+ ")
+	answer := encoded("tim b913a602c7eda7a495b4e6e7334d3890")
+	assert.Equal(t, []string{"a NO [AUTHENTICATIONFAILED] Authentication failed."}, lines(t, c, r, answer+"\r\n", 1))
+	assert.Equal(t, []string{"tim CRAM-MD5 $cram_md5$" + challenge + "$" + answer}, proofs(t, b, 1))
+	assert.Equal(t, []string{"a NO Unsupported authentication mechanism."}, lines(t, c, r, "a AUTHENTICATE PLAIN\r\n", 1))
+}
+
+func TestMailbox_OffersWhatItKnows(t *testing.T) {
+	t.Parallel()
+	env := newBench(t, "imap", mailbox.NewIMAP).Env
+	env.Config = trap.Config{"auth": "apop"}
+	_, err := mailbox.NewIMAP(env)
+	require.ErrorContains(t, err, "APOP")
 }
 
 // Each has TLS on a port of its own, and on request on the other.

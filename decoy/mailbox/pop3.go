@@ -2,14 +2,22 @@ package mailbox
 
 import (
 	"context"
+	"slices"
 	"strings"
+
+	"decnet/decoy/sasl"
 )
 
 const popRefused = "-ERR [AUTH] Authentication failed."
 
 // pop3 talks until the client leaves.
 func pop3(ctx context.Context, c *client) {
-	if !c.say("+OK " + c.product + " ready.") {
+	greeting := "+OK " + c.product + " ready."
+	if c.apop {
+		c.stamp = sasl.Stamp(c.conn.Host.Hostname, c.conn.Now())
+		greeting += " " + c.stamp
+	}
+	if !c.say(greeting) {
 		return
 	}
 	user := ""
@@ -40,13 +48,17 @@ func (c *client) popCommand(ctx context.Context, line string, user *string) bool
 		return c.refuse(ctx, name, rest, "USER") && c.say(popRefused)
 	case "AUTH":
 		return c.popAuth(ctx, rest)
+	case sasl.APOP:
+		if fields, ok := sasl.AnswerAPOP(c.stamp, rest); ok && c.apop {
+			return c.refuseWith(ctx, fields...) && c.say(popRefused)
+		}
 	case "CAPA":
 		c.recordCommand("CAPA", "authorization")
 		lines := []string{"+OK", "CAPA", "TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE"}
 		if !c.secure {
 			lines = append(lines, "STLS")
 		}
-		return c.say(append(lines, "USER", "SASL PLAIN", ".")...)
+		return c.say(append(lines, "USER", "SASL "+strings.Join(c.mechanisms, " "), ".")...)
 	case "STLS":
 		if c.secure {
 			return c.say("-ERR TLS is already active.")
@@ -64,12 +76,18 @@ func (c *client) popCommand(ctx context.Context, line string, user *string) bool
 
 func (c *client) popAuth(ctx context.Context, rest string) bool {
 	method, initial, given := strings.Cut(rest, " ")
-	switch strings.ToUpper(method) {
-	case "":
-		return c.say("+OK", "PLAIN", ".")
-	case "PLAIN":
-	default:
+	method = strings.ToUpper(method)
+	switch {
+	case method == "":
+		return c.say(slices.Concat([]string{"+OK"}, c.mechanisms, []string{"."})...)
+	case !slices.Contains(c.mechanisms, method):
 		return c.say("-ERR [AUTH] Unsupported authentication mechanism.")
+	case method == sasl.CRAM:
+		ok, going := c.prove(ctx)
+		if going && !ok {
+			return c.say("-ERR [AUTH] Invalid base64 data in continued response")
+		}
+		return going && c.say(popRefused)
 	}
 	if !given {
 		var ok bool

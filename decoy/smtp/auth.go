@@ -4,28 +4,36 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 
+	"decnet/decoy/sasl"
 	"decnet/decoy/trap"
 )
 
-// auth takes a password by PLAIN or LOGIN (RFC 4616 and its draft) and refuses it.
+// auth takes a password by PLAIN or LOGIN (RFC 4616 and its draft), or the proof of
+// one by CRAM-MD5, and refuses it.
 func (st *state) auth(ctx context.Context, rest string) bool {
 	method, initial, _ := strings.Cut(rest, " ")
+	method = strings.ToUpper(method)
 	if !st.hello {
 		return st.refuse("503 5.5.1 Error: send HELO/EHLO first")
 	}
+	if method == "" {
+		return st.refuse("501 5.5.4 Syntax: AUTH mechanism")
+	}
+	if !slices.Contains(st.mechanisms, method) {
+		return st.refuse("535 5.7.8 Error: authentication failed: Invalid authentication mechanism")
+	}
 	var user, password string
 	var ok, going bool
-	switch strings.ToUpper(method) {
-	case "PLAIN":
+	switch method {
+	case sasl.Plain:
 		user, password, ok, going = st.plain(initial)
-	case "LOGIN":
+	case sasl.Login:
 		user, password, ok, going = st.login(initial)
-	case "":
-		return st.refuse("501 5.5.4 Syntax: AUTH mechanism")
-	default:
-		return st.refuse("535 5.7.8 Error: authentication failed: Invalid authentication mechanism")
+	case sasl.CRAM:
+		return st.cram(ctx)
 	}
 	if !going {
 		return false
@@ -34,9 +42,26 @@ func (st *state) auth(ctx context.Context, rest string) bool {
 		return st.refuse("535 5.7.8 Error: authentication failed: Invalid base64 data in continued response")
 	}
 	st.conn.Record("auth_attempt", trap.Field{Key: "username", Value: user}, trap.Field{Key: "password", Value: password},
-		trap.Field{Key: "method", Value: strings.ToUpper(method)})
+		trap.Field{Key: "method", Value: method})
 	st.conn.Pause(ctx, pauseAfterLogin, 2*pauseAfterLogin)
 	return st.refuse("535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6")
+}
+
+// cram sends a challenge and records the proof.
+func (st *state) cram(ctx context.Context) bool {
+	challenge := sasl.Challenge(st.name, st.conn.Now())
+	encoded := base64.StdEncoding.EncodeToString([]byte(challenge))
+	answer, going := st.ask(encoded)
+	if !going {
+		return false
+	}
+	fields, ok := sasl.AnswerCRAM(challenge, answer)
+	if !ok {
+		return st.refuse("535 5.7.8 Error: authentication failed: Invalid base64 data in continued response")
+	}
+	st.conn.Record("auth_attempt", fields...)
+	st.conn.Pause(ctx, pauseAfterLogin, 2*pauseAfterLogin)
+	return st.refuse("535 5.7.8 Error: authentication failed: " + encoded)
 }
 
 // plain reads authorization identity, user and password in one.

@@ -3,7 +3,7 @@
 // nobody; as "smtp_relay" it takes every message, keeps it in the quarantine and
 // says that it is queued. It never sends anything.
 //
-// It records "ehlo", "auth_attempt" (username and password), "mail_from", "rcpt_to",
+// It records "ehlo", "auth_attempt" (username and password, or hashcat), "mail_from", "rcpt_to",
 // "rcpt_denied", "vrfy", "message_accepted" and "unknown_command".
 package smtp
 
@@ -15,12 +15,14 @@ import (
 	"strings"
 	"time"
 
+	"decnet/decoy/sasl"
 	"decnet/decoy/tlstrap"
 	"decnet/decoy/trap"
 )
 
 // New makes a server that relays nothing. Of its settings it knows "banner", the
-// text behind 220, and "mta": postfix, exim or sendmail.
+// text behind 220, "mta": postfix, exim or sendmail, and "auth": the mechanisms that
+// it offers, of plain, login and cram-md5 (plain login).
 func New(e trap.Env) (trap.Service, error) { return build(e, false) }
 
 // NewRelay makes a server that takes every message, with the same settings.
@@ -38,6 +40,9 @@ func build(e trap.Env, open bool) (trap.Service, error) {
 	case "postfix", "exim", "sendmail":
 	default:
 		return trap.Service{}, fmt.Errorf("mta is postfix, exim or sendmail, not %q", e.Config["mta"])
+	}
+	if s.mechanisms, err = sasl.Mechanisms(e.Config, []string{sasl.Plain, sasl.Login}, sasl.Plain, sasl.Login, sasl.CRAM); err != nil {
+		return trap.Service{}, err
 	}
 	if !strings.Contains(s.name, ".") {
 		s.name += ".localdomain"
@@ -69,6 +74,7 @@ type server struct {
 	tls               *tlstrap.Terminator
 	open              bool
 	name, mta, banner string
+	mechanisms        []string
 }
 
 // The bounds of a session.
@@ -191,7 +197,7 @@ func (st *state) greet(extended bool, domain string) bool {
 	if !st.secure {
 		lines = append(lines, "STARTTLS")
 	}
-	lines = append(lines, "AUTH PLAIN LOGIN", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "CHUNKING")
+	lines = append(lines, "AUTH "+strings.Join(st.mechanisms, " "), "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "CHUNKING")
 	for i := range lines[:len(lines)-1] {
 		lines[i] = "250-" + lines[i]
 	}

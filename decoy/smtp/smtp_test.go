@@ -2,8 +2,11 @@ package smtp_test
 
 import (
 	"bufio"
+	"crypto/hmac"
+	"crypto/md5"
 	"crypto/tls"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/smtp"
@@ -112,6 +115,33 @@ func TestSMTP_PasswordsAreTakenAndRefused(t *testing.T) {
 		pairs = append(pairs, f["username"]+":"+f["password"])
 	}
 	assert.Equal(t, []string{"admin:p\xffss", "bob:secret", "carl:"}, pairs)
+}
+
+func TestSMTP_TakesAProofWhereItIsOffered(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, decoy.New, trap.Config{"auth": "plain cram-md5"})
+	client, err := smtp.NewClient(b.Dial(25), "srv")
+	require.NoError(t, err)
+	_, offered := client.Extension("AUTH")
+	assert.Equal(t, "PLAIN CRAM-MD5", offered)
+	err = client.Auth(smtp.CRAMMD5Auth("bob", "secret"))
+	require.ErrorContains(t, err, "5.7.8 Error: authentication failed: ")
+	auth := traptest.Fields(b.Wait("auth_attempt"))
+	assert.Equal(t, "bob", auth["username"])
+	assert.NotContains(t, auth, "password")
+	parts := strings.Split(auth["hashcat"], "$")
+	require.Len(t, parts, 4)
+	challenge, err := base64.StdEncoding.DecodeString(parts[2])
+	require.NoError(t, err)
+	mac := hmac.New(md5.New, []byte("secret"))
+	mac.Write(challenge)
+	assert.Equal(t, base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "bob %x", mac.Sum(nil))), parts[3], "it can be cracked")
+
+	got := talk(t, b.Dial(25), "EHLO x", "AUTH LOGIN", "AUTH CRAM-MD5", "*", "QUIT")
+	assert.Equal(t, "535 5.7.8 Error: authentication failed: Invalid authentication mechanism", got[2], "nobody offered it")
+	assert.Equal(t, "535 5.7.8 Error: authentication failed: Invalid base64 data in continued response", got[4])
+	_, err = decoy.New(trap.Env{Host: b.Env.Host, Now: b.Env.Now, Config: trap.Config{"auth": "gssapi"}})
+	require.ErrorContains(t, err, "GSSAPI")
 }
 
 func TestSMTP_HangsUpOnWhatIsNoMail(t *testing.T) {
