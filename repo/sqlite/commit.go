@@ -77,9 +77,9 @@ type batchWriter struct {
 	touched  touched
 	rollups  map[rollupKey]int64
 	facets   map[facetKey]*facetInBatch
-	// facetHours has what ended runs of facets counted.
-	facetHours map[facetHour]int64
-	tried      tried
+	// facetQuarters has what ended runs of facets counted.
+	facetQuarters map[facetQuarter]int64
+	tried         tried
 	// ids are those of the batch's events, 0 for duplicates; receipts the numbers
 	// of accepted and duplicate events of each receipt.
 	ids      []int64
@@ -102,7 +102,7 @@ func (s *Store) beginBatch(ctx context.Context, tx *sql.Tx) (*batchWriter, error
 		facets:   map[facetKey]*facetInBatch{},
 		tried:    newTried(),
 
-		facetHours: map[facetHour]int64{},
+		facetQuarters: map[facetQuarter]int64{},
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT name, value FROM counters")
 	if err != nil {

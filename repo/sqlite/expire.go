@@ -115,6 +115,7 @@ func (w *batchWriter) lowerSegments(list []oldEvent) error {
 	for i := range list {
 		removed[list[i].ID/smallRows]++
 	}
+	w.add(counterSearchVersion, 1)
 	for small, n := range removed {
 		_, err := w.exec("UPDATE search_segments SET removed = removed + ? WHERE first_id <= ? AND last_id >= ?",
 			n, small*smallRows, small*smallRows)

@@ -18,32 +18,32 @@ type facet struct{ count, first, last int64 }
 // facetInBatch is what a batch adds to a facet.
 type facetInBatch struct {
 	facet
-	// run events of hour are not in the batch's facetHours yet: consecutive events
-	// mostly share their hour, and a map is asked once for all of them.
-	hour, run int64
+	// run events of quarter are not in the batch's facetQuarters yet: consecutive
+	// events mostly share their quarter, and a map is asked once for all of them.
+	quarter, run int64
 }
 
-// facetHour is a facet in an hour, counted since 1970.
-type facetHour struct {
+// facetQuarter is a facet in a quarter of an hour, counted since 1970.
+type facetQuarter struct {
 	facetKey
-	hour int64
+	quarter int64
 }
 
 // countFacets counts an event under its decky, service and type.
 func (w *batchWriter) countFacets(l *repo.Log, nanos int64) {
-	hour := nanos / int64(time.Hour)
+	quarter := nanos / int64(15*time.Minute)
 	for _, k := range [...]facetKey{
 		{repo.ColumnDecky, l.Decky}, {repo.ColumnService, l.Service}, {repo.ColumnEvent, l.EventType},
 	} {
 		f := w.facets[k]
 		if f == nil {
-			f = &facetInBatch{facet: facet{0, nanos, nanos}, hour: hour}
+			f = &facetInBatch{facet: facet{0, nanos, nanos}, quarter: quarter}
 			w.facets[k] = f
 		}
 		f.facet = facet{f.count + 1, min(f.first, nanos), max(f.last, nanos)}
-		if f.hour != hour {
+		if f.quarter != quarter {
 			w.endRun(k, f)
-			f.hour = hour
+			f.quarter = quarter
 		}
 		f.run++
 	}
@@ -51,7 +51,7 @@ func (w *batchWriter) countFacets(l *repo.Log, nanos int64) {
 
 func (w *batchWriter) endRun(k facetKey, f *facetInBatch) {
 	if f.run > 0 {
-		w.facetHours[facetHour{k, f.hour}] += f.run
+		w.facetQuarters[facetQuarter{k, f.quarter}] += f.run
 		f.run = 0
 	}
 }
@@ -93,8 +93,9 @@ func (w *batchWriter) lowerFacets() error {
 	return nil
 }
 
-// facetResolutions are those of the facets' rollups in minutes, coarsest first.
-func facetResolutions() [2]int64 { return [2]int64{1440, 60} }
+// facetResolutions are those of the facets' rollups in minutes, coarsest first. The
+// finest is the interval of the default histogram.
+func facetResolutions() [2]int64 { return [2]int64{1440, 15} }
 
 type facetRollupKey struct {
 	facetKey
@@ -106,10 +107,10 @@ func (w *batchWriter) facetRollups() map[facetRollupKey]int64 {
 	for k, f := range w.facets {
 		w.endRun(k, f)
 	}
-	all := make(map[facetRollupKey]int64, 2*len(w.facetHours))
-	for k, n := range w.facetHours {
+	all := make(map[facetRollupKey]int64, 2*len(w.facetQuarters))
+	for k, n := range w.facetQuarters {
 		for _, r := range facetResolutions() {
-			all[facetRollupKey{k.facetKey, rollupKey{r, k.hour * 60 / r}}] += n
+			all[facetRollupKey{k.facetKey, rollupKey{r, k.quarter * 15 / r}}] += n
 		}
 	}
 	return all

@@ -76,7 +76,25 @@ func (s *Store) Histogram(ctx context.Context, f repo.LogFilter, interval time.D
 			return err
 		}
 		if known.hunted(f.Search) {
-			return h.fromIndex(ctx, tx, f, histogramShare*s.searchRows)
+			hunt, err := s.newHunt(ctx, tx, f, spanOf(f), histogramShare*s.searchRows)
+			if err != nil {
+				return err
+			}
+			return h.fromIndex(hunt)
+		}
+		e, ok := hasFacet(f.Search)
+		if !ok {
+			return h.fromRows(ctx, tx, f, known)
+		}
+		if h.interval%(facetResolutions()[1]*int64(time.Minute)) == 0 {
+			return h.fromFacet(ctx, tx, e, known.span)
+		}
+		rows, err := sumFacet(ctx, tx, e, known.span)
+		switch {
+		case err != nil:
+			return err
+		case rows > histogramShare*s.searchRows:
+			return repo.ErrTooBroad
 		}
 		return h.fromRows(ctx, tx, f, known)
 	})
@@ -162,16 +180,72 @@ func (h *histogram) fromRows(ctx context.Context, tx *sql.Tx, f repo.LogFilter, 
 		" GROUP BY bucket ORDER BY bucket", append([]any{h.interval}, c.args...)...)
 }
 
+// hasFacet returns the search if it is for one value that rollups are kept of.
+func hasFacet(e repo.Expr) (repo.Equals, bool) {
+	eq, ok := e.(repo.Equals)
+	return eq, ok && eq.Column != repo.ColumnAttacker
+}
+
+const selectFacetBuckets = `SELECT bucket, count FROM facet_rollups
+	WHERE kind = ? AND resolution = ? AND bucket >= ? AND bucket < ? AND value = ?`
+
+// facetParts covers a span with the rollups of a value, and its ends by counting
+// rows, which are at most those of two of the finest buckets. It calls add for each
+// with its time, in ascending order.
+func facetParts(ctx context.Context, tx *sql.Tx, e repo.Equals, s span, resolutions []int64, add func(nanos, n int64)) error {
+	column, _ := logColumn(e.Column)
+	for _, p := range split(nil, s.first, s.last+1, resolutions) {
+		if p.resolution == 0 {
+			var n int64
+			err := tx.QueryRowContext(ctx, "SELECT count(*) FROM logs WHERE "+column+" = ? AND time >= ? AND time < ?", e.Value, p.from, p.to).Scan(&n)
+			if err != nil {
+				return err
+			}
+			add(p.from, n)
+			continue
+		}
+		size := p.resolution * int64(time.Minute)
+		rows, err := tx.QueryContext(ctx, selectFacetBuckets, string(e.Column), p.resolution, p.from/size, p.to/size, e.Value)
+		if err != nil {
+			return err
+		}
+		err = each(rows, func(scan func(...any) error) error {
+			var bucket, n int64
+			err := scan(&bucket, &n)
+			add(bucket*size, n)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sumFacet counts the rows of a span that have a value.
+func sumFacet(ctx context.Context, tx *sql.Tx, e repo.Equals, s span) (total int64, err error) {
+	all := facetResolutions()
+	err = facetParts(ctx, tx, e, s, all[:], func(_, n int64) { total += n })
+	return total, err
+}
+
+// fromFacet counts by the rollups of a value, whose finest divides the interval.
+func (h *histogram) fromFacet(ctx context.Context, tx *sql.Tx, e repo.Equals, s span) error {
+	var usable []int64
+	for _, r := range facetResolutions() {
+		if h.interval%(r*int64(time.Minute)) == 0 {
+			usable = append(usable, r)
+		}
+	}
+	return facetParts(ctx, tx, e, s, usable, h.add)
+}
+
 // histogramShare is how many times as many events a histogram of a search may read
 // as a page: it is asked for less often, and part of one is of no use.
 const histogramShare = 5
 
 // fromIndex counts the rows of a search by the search index.
-func (h *histogram) fromIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter, rows int64) error {
-	hunt, err := newHunt(ctx, tx, f, spanOf(f), rows)
-	if err != nil {
-		return err
-	}
+func (h *histogram) fromIndex(hunt *hunt) error {
 	counts := map[int64]int64{}
 	for _, seg := range append(hunt.segments, hunt.tail) {
 		if !hunt.meets(seg) {
@@ -187,7 +261,7 @@ func (h *histogram) fromIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter,
 		if p.rows == 0 {
 			continue
 		}
-		found, err := tx.QueryContext(ctx, p.query("time / ? AS bucket, count(*)", "GROUP BY bucket"),
+		found, err := hunt.tx.QueryContext(hunt.ctx, p.query("time / ? AS bucket, count(*)", "GROUP BY bucket"),
 			append([]any{h.interval}, p.cond.args...)...)
 		if err != nil {
 			return err

@@ -1,11 +1,14 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"decnet/repo"
 	"decnet/repo/sqlite/trigram"
@@ -27,35 +30,67 @@ type hunt struct {
 
 	segments []segment // by first id
 	tail     segment   // what they don't cover
-	lookup   *sql.Stmt
-	chunk    []trigram.Chunk
-	set      trigram.Set
+	// version counts the changes of segments, removed the rows that ever were.
+	version, removed int64
+
+	lookup *sql.Stmt // see find
+	chunk  []trigram.Chunk
+	set    trigram.Set
+}
+
+// segmentList remembers the segments, which change seldom.
+type segmentList struct {
+	mu       sync.Mutex
+	version  int64
+	segments []segment
 }
 
 // newHunt prepares a hunt that may read so many rows.
-func newHunt(ctx context.Context, tx *sql.Tx, f repo.LogFilter, s span, rows int64) (*hunt, error) {
-	h := &hunt{ctx: ctx, quiet: context.WithoutCancel(ctx), tx: tx, span: s, ranges: rangesOf(f.Search), left: rows}
+func (s *Store) newHunt(ctx context.Context, tx *sql.Tx, f repo.LogFilter, times span, rows int64) (*hunt, error) {
+	h := &hunt{ctx: ctx, quiet: context.WithoutCancel(ctx), tx: tx, span: times, ranges: rangesOf(f.Search), left: rows}
 	if err := h.cond.addExpr(f.Search, access{byID: true}); err != nil {
 		return nil, err
 	}
-	h.cond.addSpan(s, access{byID: true})
-	found, err := tx.QueryContext(ctx, selectSegments+" ORDER BY first_id")
+	h.cond.addSpan(times, access{byID: true})
+	var logs int64
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(value) FILTER (WHERE name = ?1), 0), coalesce(sum(value) FILTER (WHERE name = ?2), 0),
+		coalesce(sum(value) FILTER (WHERE name = ?3), 0) FROM counters WHERE name IN (?1, ?2, ?3)`,
+		counterLogID, counterLogs, counterSearchVersion).Scan(&h.tail.last, &logs, &h.version)
 	if err != nil {
 		return nil, err
 	}
-	if h.segments, err = collect(found, scanSegment); err != nil {
+	h.removed = h.tail.last - logs
+	if h.segments, err = s.segments.get(ctx, tx, h.version); err != nil {
 		return nil, err
 	}
-	h.tail.firstTime, h.tail.lastTime = 0, repo.MaxUnixNano
+	h.tail.lastTime = repo.MaxUnixNano
 	if n := len(h.segments); n > 0 {
 		h.tail.first = h.segments[n-1].last + 1
 	}
-	if err = tx.QueryRowContext(ctx, selectCounter, counterLogID).Scan(&h.tail.last); err != nil {
+	return h, nil
+}
+
+// get returns the segments of a version, by first id; nobody changes the list.
+func (l *segmentList) get(ctx context.Context, tx *sql.Tx, version int64) ([]segment, error) {
+	l.mu.Lock()
+	known, list := l.version, l.segments
+	l.mu.Unlock()
+	if known == version {
+		return list, nil
+	}
+	rows, err := tx.QueryContext(ctx, selectSegments+" ORDER BY first_id")
+	if err != nil {
 		return nil, err
 	}
-	h.lookup, err = tx.PrepareContext(ctx, `SELECT id, data FROM search_chunks
-		WHERE id BETWEEN coalesce((SELECT max(id) FROM search_chunks WHERE id <= ?1), ?1) AND ?2 ORDER BY id`)
-	return h, err
+	if list, err = collect(rows, scanSegment); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if version > l.version {
+		l.version, l.segments = version, list
+	}
+	return list, nil
 }
 
 // meets reports whether rows of the segment may be in the time of the search.
@@ -85,6 +120,14 @@ func (h *hunt) candidates(s segment) (trigram.Set, error) {
 
 // find puts into h.set the blocks of a segment that have a term of the range.
 func (h *hunt) find(s segment, r trigram.Range) error {
+	if h.lookup == nil {
+		var err error
+		h.lookup, err = h.tx.PrepareContext(h.quiet, `SELECT id, data FROM search_chunks
+			WHERE id BETWEEN coalesce((SELECT max(id) FROM search_chunks WHERE id <= ?1), ?1) AND ?2 ORDER BY id`)
+		if err != nil {
+			return err
+		}
+	}
 	rows, err := h.lookup.QueryContext(h.quiet, s.chunkID(r.First), s.chunkID(r.Last))
 	if err != nil {
 		return err
@@ -122,14 +165,24 @@ func (h *hunt) place(s segment) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	n := set.Len()
-	if n > s.blocks()/2 {
+	if n := set.Len(); n > s.blocks()/2 {
 		return h.whole(s), nil
 	}
-	p := place{from: "(SELECT value AS block FROM json_each(?)) CROSS JOIN logs", rows: int64(n) * trigram.BlockRows}
-	p.cond.add("logs.id BETWEEN block * 16 AND block * 16 + 15", blockList(set, s.first/trigram.BlockRows))
+	var blocks []int64
+	for first, end := range set.Runs {
+		for b := first; b < end; b++ {
+			blocks = append(blocks, s.first/trigram.BlockRows+int64(b))
+		}
+	}
+	return h.blocks(blocks), nil
+}
+
+// blocks is a place of some blocks.
+func (h *hunt) blocks(blocks []int64) place {
+	p := place{from: "(SELECT value AS block FROM json_each(?)) CROSS JOIN logs", rows: int64(len(blocks)) * trigram.BlockRows}
+	p.cond.add("logs.id BETWEEN block * 16 AND block * 16 + 15", jsonNumbers(blocks))
 	p.cond.join(h.cond)
-	return p, nil
+	return p
 }
 
 // whole is a place where all rows of a segment are read.
@@ -140,16 +193,14 @@ func (h *hunt) whole(s segment) place {
 	return p
 }
 
-// blockList writes the numbers of blocks as a JSON array.
-func blockList(set trigram.Set, offset int64) string {
+// jsonNumbers writes a JSON array, which a query can read as a table.
+func jsonNumbers(list []int64) string {
 	b := []byte{'['}
-	for first, end := range set.Runs {
-		for block := first; block < end; block++ {
-			if len(b) > 1 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendInt(b, offset+int64(block), 10)
+	for i, n := range list {
+		if i > 0 {
+			b = append(b, ',')
 		}
+		b = strconv.AppendInt(b, n, 10)
 	}
 	return string(append(b, ']'))
 }
@@ -176,15 +227,7 @@ func (h *hunt) count(p place) (n int64, err error) {
 // key is a row's place in the order of pages.
 type key struct{ time, id int64 }
 
-func newestFirst(a, b key) int {
-	switch {
-	case a.time != b.time:
-		return int(min(max(b.time-a.time, -1), 1))
-	case a.id != b.id:
-		return int(min(max(b.id-a.id, -1), 1))
-	}
-	return 0
-}
+func newestFirst(a, b key) int { return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(b.id, a.id)) }
 
 // newest returns the first n rows, newest first, that match and lie behind after.
 // It returns [repo.ErrTooBroad] when too many rows would have to be read for that.
@@ -193,37 +236,103 @@ func (h *hunt) newest(n int, after repo.LogPlace) ([]key, error) {
 		h.cond.addAfter(after)
 		h.span.last = min(h.span.last, after.Time.UnixNano())
 	}
+	found := newestKeys{n: n}
+	if h.tail.first <= h.tail.last {
+		if err := h.gather(&found, h.whole(h.tail)); err != nil {
+			return nil, err
+		}
+	}
 	// Those with the latest events first: once there are enough rows, what is older
 	// than the last of them need not be looked at.
-	order := append([]segment{h.tail}, h.segments...)
-	slices.SortStableFunc(order, func(a, b segment) int { return newestFirst(key{time: a.lastTime}, key{time: b.lastTime}) })
-	var found []key
+	order := slices.Clone(h.segments)
+	slices.SortStableFunc(order, func(a, b segment) int { return cmp.Compare(b.lastTime, a.lastTime) })
 	for _, s := range order {
-		if len(found) == n && found[n-1].time > s.lastTime {
+		if found.complete(s.lastTime) {
 			break
 		}
-		if !h.meets(s) || s.last < s.first {
+		if !h.meets(s) {
 			continue
 		}
-		p, err := h.place(s)
-		if err != nil {
+		if err := h.gatherSegment(&found, s); err != nil {
 			return nil, err
 		}
-		if p.rows == 0 {
-			continue
-		}
-		if !h.spend(p) {
-			return nil, repo.ErrTooBroad
-		}
-		more, err := h.keys(p, n)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, more...)
-		slices.SortFunc(found, newestFirst)
-		found = found[:min(n, len(found))]
 	}
-	return found, nil
+	return found.list, nil
+}
+
+// newestKeys are the newest rows that were found, at most n.
+type newestKeys struct {
+	n    int
+	list []key
+}
+
+// complete reports whether rows up to a time cannot be among them.
+func (k *newestKeys) complete(latest int64) bool {
+	return len(k.list) == k.n && k.list[k.n-1].time > latest
+}
+
+// gather adds the rows of a place.
+func (h *hunt) gather(found *newestKeys, p place) error {
+	if !h.spend(p) {
+		return repo.ErrTooBroad
+	}
+	more, err := h.keys(p, found.n)
+	if err != nil || len(more) == 0 {
+		return err
+	}
+	found.list = append(found.list, more...)
+	slices.SortFunc(found.list, newestFirst)
+	found.list = found.list[:min(found.n, len(found.list))]
+	return nil
+}
+
+// leastBlocks are read of a segment at once; then twice as many, and so on.
+const leastBlocks = 16
+
+// gatherSegment adds the rows of a segment: the candidates with the latest times
+// first, until the others cannot be among the newest.
+func (h *hunt) gatherSegment(found *newestKeys, s segment) error {
+	set, err := h.candidates(s)
+	if err != nil || set.Len() == 0 {
+		return err
+	}
+	latest, err := h.times(s)
+	if err != nil {
+		return err
+	}
+	var blocks []int64
+	for first, end := range set.Runs {
+		for b := first; b < end; b++ {
+			blocks = append(blocks, int64(b))
+		}
+	}
+	slices.SortFunc(blocks, func(a, b int64) int { return cmp.Compare(latest[b], latest[a]) })
+	for size := leastBlocks; len(blocks) > 0 && !found.complete(latest[blocks[0]]); size *= 2 {
+		some := slices.Clone(blocks[:min(size, len(blocks))])
+		blocks = blocks[len(some):]
+		slices.Sort(some)
+		for i := range some {
+			some[i] += s.first / trigram.BlockRows
+		}
+		if err := h.gather(found, h.blocks(some)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// times returns the latest time of each block of a segment; some may be later.
+func (h *hunt) times(s segment) ([]int64, error) {
+	var data []byte
+	err := h.tx.QueryRowContext(h.ctx, "SELECT data FROM search_chunks WHERE id = ?", s.chunkID(timesTerm)).Scan(&data)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	latest := readTimes(data, s.firstTime)
+	for len(latest) < s.blocks() {
+		latest = append(latest, s.lastTime)
+	}
+	return latest, nil
 }
 
 // keys returns the first n of the rows of a place.
@@ -240,14 +349,11 @@ func (h *hunt) keys(p place, n int) ([]key, error) {
 
 // byKeys returns the rows, in the order of the keys.
 func byKeys(ctx context.Context, tx *sql.Tx, keys []key) ([]repo.Log, error) {
-	b := []byte{'['}
+	ids := make([]int64, len(keys))
 	for i, k := range keys {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(b, k.id, 10)
+		ids[i] = k.id
 	}
-	rows, err := tx.QueryContext(ctx, selectLogs+" WHERE id IN (SELECT value FROM json_each(?)) ORDER BY +time DESC, id DESC", string(append(b, ']')))
+	rows, err := tx.QueryContext(ctx, selectLogs+" WHERE id IN (SELECT value FROM json_each(?)) ORDER BY +time DESC, id DESC", jsonNumbers(ids))
 	if err != nil {
 		return nil, err
 	}

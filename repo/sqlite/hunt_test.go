@@ -50,9 +50,9 @@ func huntRows(t *testing.T, r *rand.Rand, n int) []repo.Event {
 // and long, alone and together.
 func huntSearches() []string {
 	return []string{
-		"root", "ROOT admin", "4711", "471", "no-such-thing", "ot", "t", "zz", `'uname -a'`, "\xff\x00", `a\\b`, "é", "192.0.2.7",
-		"rare:needle1", "rare:needle9", "username:Admin", "port:23", `nested:{"k":1}`, "port:23 username:root service:ssh", "username:",
-		"service:ssh event:login", "service:ssh decky:decky-1 attacker:192.0.2.7", "attacker:192.0.2.7 wget", "service:ssh 42", "event:nothing root",
+		"root", "ROOT admin", "4711", "no-such-thing", "ot", "t", "zz", `'uname -a'`, "\xff\x00", `a\\b`, "é",
+		"rare:needle1", "username:Admin", `nested:{"k":1}`, "port:23 username:root service:ssh", "username:",
+		"service:ssh decky:decky-1 attacker:192.0.2.7", "attacker:192.0.2.7 wget", "service:ssh 42", "event:nothing root",
 	}
 }
 
@@ -158,23 +158,19 @@ func assertHunt(t *testing.T, s *sqlite.Store, rows []repo.Log, f repo.LogFilter
 // with a tail behind it, and after some rows have expired.
 func TestHunt_EqualsLooking(t *testing.T) {
 	t.Parallel()
-	s, rows := huntStore(t, sqlite.Options{}, 9000)
-	filters := func(search string) map[string]repo.LogFilter {
-		e := repo.ParseSearch(search)
-		return map[string]repo.LogFilter{
-			"":           {Search: e},
-			" of a time": {Search: e, Start: huntDay().Add(time.Hour + time.Minute), End: huntDay().Add(2 * time.Hour)},
-		}
-	}
+	s, rows := huntStore(t, sqlite.Options{}, 2*4096+300)
 	all := func(state string) {
-		for _, search := range huntSearches() {
-			for name, f := range filters(search) {
-				assertHunt(t, s, rows, f, fmt.Sprintf("%s, %q%s", state, search, name))
+		for i, search := range huntSearches() {
+			f := repo.LogFilter{Search: repo.ParseSearch(search)}
+			assertHunt(t, s, rows, f, fmt.Sprintf("%s, %q", state, search))
+			if i%2 == 0 {
+				f.Start, f.End = huntDay().Add(time.Hour+time.Minute), huntDay().Add(2*time.Hour)
+				assertHunt(t, s, rows, f, fmt.Sprintf("%s, %q of a time", state, search))
 			}
 		}
 	}
 	all("without an index")
-	require.Equal(t, 2, index(t, s), "9000 rows are two segments of 4096, and a tail")
+	require.Equal(t, 2, index(t, s), "two segments of 4096, and a tail")
 	all("indexed")
 	rows = append(rows, fillHunt(t, s, rand.New(rand.NewPCG(5, 6)), 500)...)
 	all("with a tail")

@@ -14,43 +14,61 @@ import (
 // countedSearches is how many searches are remembered: some kilobytes each.
 const countedSearches = 256
 
-// segmentCounts remembers how many rows of each segment a search found. The rows of
-// a segment never change, but some may expire, which the segment counts: so what is
+// searchCounts remembers how many rows a search found in each segment. The rows of a
+// segment never change, but some may expire, which the segment counts: so what is
 // remembered is right for ever or known to be wrong. It is not a cache with a time.
-type segmentCounts struct {
+type searchCounts struct {
 	mu       sync.Mutex
-	searches *lru.Cache[string, map[int64]segmentCount]
+	searches *lru.Cache[string, *searchCount]
 }
 
-type segmentCount struct{ last, removed, rows int64 }
+// searchCount is what is remembered of one search. Whoever has locked it uses it.
+type searchCount struct {
+	mu       sync.Mutex
+	segments map[int64]segmentCount
+	// sum is of all segments of a version; 0 is no version.
+	version, sum int64
+	// tail is of the rows between two ids, while so many had been removed.
+	tail segmentCount
+}
 
-func newSegmentCounts() *segmentCounts {
-	searches, _ := lru.New[string, map[int64]segmentCount](countedSearches) // fails for a size below 1
-	return &segmentCounts{searches: searches}
+type segmentCount struct{ first, last, removed, rows int64 }
+
+func newSearchCounts() *searchCounts {
+	searches, _ := lru.New[string, *searchCount](countedSearches) // fails for a size below 1
+	return &searchCounts{searches: searches}
 }
 
 // forget drops everything: after a purge, a segment may begin where another did.
-func (c *segmentCounts) forget() {
+func (c *searchCounts) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.searches.Purge()
 }
 
-// get returns what is known of a segment, if need be from the small ones that it
-// was merged from.
-func (c *segmentCounts) get(search string, s segment) (int64, bool) {
+// of returns what is remembered of a search.
+func (c *searchCounts) of(search string) *searchCount {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, ok := c.searches.Get(search)
 	if !ok {
-		return 0, false
+		known = &searchCount{segments: map[int64]segmentCount{}}
+		c.searches.Add(search, known)
 	}
-	if n, ok := known[s.first]; ok && n.last == s.last {
+	return known
+}
+
+// get returns what is known of a segment, if need be from the small ones that it
+// was merged from.
+func (c *searchCount) get(s segment) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n, ok := c.segments[s.first]; ok && n.last == s.last {
 		return n.rows, n.removed == s.removed
 	}
 	var rows, removed int64
 	for first := s.first; first <= s.last; first += smallRows {
-		n, ok := known[first]
+		n, ok := c.segments[first]
 		if !ok || n.last != first+smallRows-1 {
 			return 0, false
 		}
@@ -59,31 +77,80 @@ func (c *segmentCounts) get(search string, s segment) (int64, bool) {
 	return rows, removed == s.removed
 }
 
-func (c *segmentCounts) put(search string, s segment, rows int64) {
+func (c *searchCount) put(s segment, rows int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known, ok := c.searches.Get(search)
-	if !ok {
-		known = map[int64]segmentCount{}
-		c.searches.Add(search, known)
+	c.segments[s.first] = segmentCount{s.first, s.last, s.removed, rows}
+}
+
+// total returns the sum over all segments of a version.
+func (c *searchCount) total(version int64) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sum, version > 0 && c.version == version
+}
+
+func (c *searchCount) setTotal(version, sum int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if version > c.version {
+		c.version, c.sum = version, sum
 	}
-	known[s.first] = segmentCount{s.last, s.removed, rows}
+}
+
+// behind returns how many rows were counted of those behind the segments, and the
+// first id that was not.
+func (c *searchCount) behind(first, removed int64) (rows, next int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tail.first != first || c.tail.removed != removed || c.tail.last < first {
+		return 0, first
+	}
+	return c.tail.rows, c.tail.last + 1
+}
+
+func (c *searchCount) setBehind(n segmentCount) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tail = n
 }
 
 // countByIndex counts the rows of a search by the search index. It returns
 // [repo.ErrTooBroad] beside what was counted when more rows would have to be read
 // than one request may: the segments that were counted are remembered, so that
 // asking again goes on from there.
-func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (total int64, err error) {
-	h, err := newHunt(ctx, tx, f, spanOf(f), s.searchRows)
+func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (int64, error) {
+	h, err := s.newHunt(ctx, tx, f, spanOf(f), s.searchRows)
 	if err != nil {
 		return 0, err
 	}
-	total, all, err := h.countTail()
+	known := s.counts.of(f.Search.String())
+	tail, all, err := h.countTail(known)
 	if err != nil {
 		return 0, err
 	}
-	search := f.Search.String()
+	unbounded := h.span == whole()
+	if unbounded {
+		if sum, ok := known.total(h.version); ok && all {
+			return tail + sum, nil
+		}
+	}
+	sum, counted, err := h.countSegments(known)
+	switch {
+	case err != nil:
+		return 0, err
+	case !all || !counted:
+		return tail + sum, repo.ErrTooBroad
+	case unbounded:
+		known.setTotal(h.version, sum)
+	}
+	return tail + sum, nil
+}
+
+// countSegments counts the rows of all segments, as far as they are known or may be
+// read.
+func (h *hunt) countSegments(known *searchCount) (sum int64, all bool, err error) {
+	all = true
 	for _, seg := range slices.Backward(h.segments) {
 		if !h.meets(seg) {
 			continue
@@ -91,8 +158,8 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 		// What is remembered is of the whole segment.
 		whole := seg.firstTime >= h.span.first && seg.lastTime <= h.span.last
 		if whole {
-			if n, ok := s.counts.get(search, seg); ok {
-				total += n
+			if n, ok := known.get(seg); ok {
+				sum += n
 				continue
 			}
 		}
@@ -101,33 +168,41 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 		}
 		p, err := h.place(seg)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		h.spend(p)
 		n, err := h.count(p)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
-		total += n
+		sum += n
 		if whole {
-			s.counts.put(search, seg, n)
+			known.put(seg, n)
 		}
 	}
-	if !all {
-		err = repo.ErrTooBroad
-	}
-	return total, err
+	return sum, all, nil
 }
 
 // countTail counts the rows that the index does not cover yet, as many of them as
-// may be read.
-func (h *hunt) countTail() (n int64, all bool, err error) {
+// may be read and were not counted before.
+func (h *hunt) countTail(known *searchCount) (n int64, all bool, err error) {
 	tail, all := h.tail, true
+	if h.span != whole() {
+		known = &searchCount{} // what is remembered is of all times
+	}
+	before, next := known.behind(tail.first, h.removed)
+	tail.first = next
 	if tail.last-tail.first >= h.left {
 		tail.first, all = tail.last-h.left+1, false
 	}
 	p := h.whole(tail)
 	h.spend(p)
-	n, err = h.count(p)
-	return n, all, err
+	if n, err = h.count(p); err != nil {
+		return 0, false, err
+	}
+	n += before
+	if all {
+		known.setBehind(segmentCount{h.tail.first, h.tail.last, h.removed, n})
+	}
+	return n, all, nil
 }

@@ -119,7 +119,7 @@ func (s *Store) huntedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n n
 			return list, err
 		}
 	}
-	h, err := newHunt(ctx, tx, q.LogFilter, n.span, s.searchRows)
+	h, err := s.newHunt(ctx, tx, q.LogFilter, n.span, s.searchRows)
 	if err != nil {
 		return nil, err
 	}
@@ -214,6 +214,10 @@ func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err e
 		}
 		if known.hunted(f.Search) {
 			n, err = s.countByIndex(ctx, tx, f)
+			return err
+		}
+		if e, ok := hasFacet(f.Search); ok {
+			n, err = sumFacet(ctx, tx, e, known.span)
 			return err
 		}
 		var c conditions

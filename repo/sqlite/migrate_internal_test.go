@@ -73,7 +73,7 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 	}, got[0])
 	ranking, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnService, Start: at.Add(-14 * time.Hour), End: at.Add(59 * time.Hour), Limit: 10})
 	require.NoError(t, err)
-	assert.Equal(t, []repo.Ranked{{Value: "ssh", Count: 2}, {Value: "telnet", Count: 1}}, ranking.List, "by days and by hours")
+	assert.Equal(t, []repo.Ranked{{Value: "ssh", Count: 2}, {Value: "telnet", Count: 1}}, ranking.List, "by days and by quarters of an hour")
 	assert.Equal(t, "7", got[1].Username)
 	assert.Empty(t, got[1].Password)
 	n, err := s.CountCredentials(ctx, repo.CredentialFilter{})

@@ -29,7 +29,7 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 			"DELETE FROM attackers", "DELETE FROM rollups", "DELETE FROM expired_rollups", "DELETE FROM facets", "DELETE FROM facet_rollups",
 			"DELETE FROM credentials",
 			"DELETE FROM credential_attackers", "DELETE FROM credential_services", "DELETE FROM event_keys", "DELETE FROM receipts",
-			"DELETE FROM search_segments", "DELETE FROM search_chunks",
+			"DELETE FROM search_segments", "DELETE FROM search_chunks", raiseSearchVersion,
 		} {
 			if _, err := tx.ExecContext(ctx, query); err != nil {
 				return err

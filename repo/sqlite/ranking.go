@@ -92,8 +92,8 @@ func byCount(a, b repo.Ranked) int {
 	return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value))
 }
 
-// facets ranks a column that has facets. Hours that a bound cuts are counted
-// along the column's index, for those values which the hour has at all.
+// facets ranks a column that has facets. Quarters of an hour that a
+// bound cuts are counted along the column's index, for those values which they have.
 func (k *ranker) facets(kind repo.Column) (repo.Ranking, error) {
 	column, ok := logColumn(kind)
 	if !ok {

@@ -3,9 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"decnet/repo"
 	"decnet/repo/sqlite/trigram"
@@ -21,6 +23,13 @@ const (
 
 	// termBits are the bits of a chunk's id below the number of its segment.
 	termBits = 20
+	// timesTerm is where the latest times of the blocks are, behind all terms.
+	timesTerm = trigram.Term(1<<termBits - 1)
+
+	// counterSearchVersion counts the changes of segments.
+	counterSearchVersion = "search_version"
+	raiseSearchVersion   = `INSERT INTO counters (name, value) VALUES ('search_version', 1)
+		ON CONFLICT (name) DO UPDATE SET value = value + 1`
 )
 
 // segment is a stretch of ids that the search index covers.
@@ -108,6 +117,7 @@ func unindexed(ctx context.Context, tx *sql.Tx) (next, last int64, err error) {
 // read makes the index of rows and notes their times.
 func (x *Indexer) read(seg *segment, rows *sql.Rows) ([]trigram.Chunk, error) {
 	last := int64(-1)
+	latest := make([]int64, smallRows/trigram.BlockRows)
 	err := each(rows, func(scan func(...any) error) error {
 		var l repo.Log
 		var nanos int64
@@ -120,10 +130,35 @@ func (x *Indexer) read(seg *segment, rows *sql.Rows) ([]trigram.Chunk, error) {
 			x.builder.Begin(int(block))
 			last = block
 		}
+		latest[last] = max(latest[last], nanos)
 		x.add(&l)
 		return nil
 	})
-	return x.builder.Chunks(smallRows / trigram.BlockRows), err
+	chunks := x.builder.Chunks(smallRows / trigram.BlockRows)
+	return append(chunks, trigram.Chunk{First: timesTerm, Data: appendTimes(nil, seg.firstTime, latest)}), err
+}
+
+// appendTimes writes the latest time of each block, in seconds since the first time
+// of the segment, rounded up: four bytes each, which is enough for 136 years.
+func appendTimes(b []byte, first int64, latest []int64) []byte {
+	const second = int64(time.Second)
+	for _, nanos := range latest {
+		b = binary.LittleEndian.AppendUint32(b, uint32(min(max((nanos-first+second-1)/second, 0), math.MaxUint32)))
+	}
+	return b
+}
+
+// readTimes reads what appendTimes wrote. The last of all numbers stands for any
+// time.
+func readTimes(data []byte, first int64) []int64 {
+	latest := make([]int64, len(data)/4)
+	for i := range latest {
+		n := binary.LittleEndian.Uint32(data[4*i:])
+		if latest[i] = first + int64(n)*int64(time.Second); n == math.MaxUint32 || latest[i] < 0 {
+			latest[i] = repo.MaxUnixNano
+		}
+	}
+	return latest
 }
 
 // add lists all by which an expression may find the row; see [rangesOf].
@@ -175,6 +210,9 @@ func putSegment(ctx context.Context, tx *sql.Tx, seg segment, chunks []trigram.C
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
+	if _, err = tx.ExecContext(ctx, raiseSearchVersion); err != nil {
+		return err
+	}
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO search_chunks (id, data) VALUES (?, ?)")
 	if err != nil {
 		return err
@@ -204,22 +242,36 @@ func (x *Indexer) merge(ctx context.Context) (did bool, err error) {
 		did = true
 		seg = small[0]
 		seg.last = seg.first + largeRows - 1
-		var parts [][]trigram.Chunk
 		for _, s := range small {
 			seg.firstTime, seg.lastTime = min(seg.firstTime, s.firstTime), max(seg.lastTime, s.lastTime)
-			part, err := chunksOf(ctx, tx, s)
-			if err != nil {
-				return err
-			}
-			parts = append(parts, part)
 		}
-		chunks, err = trigram.Merge(parts, smallRows/trigram.BlockRows)
+		chunks, err = mergedChunks(ctx, tx, seg, small)
 		return err
 	})
 	if err != nil || !did {
 		return false, err
 	}
 	return true, x.store.update(ctx, func(tx *sql.Tx) error { return replaceSmall(ctx, tx, seg, chunks) })
+}
+
+// mergedChunks makes the index of a large segment of those of small ones.
+func mergedChunks(ctx context.Context, tx *sql.Tx, seg segment, small []segment) ([]trigram.Chunk, error) {
+	var parts [][]trigram.Chunk
+	var latest []int64
+	for _, s := range small {
+		part, err := chunksOf(ctx, tx, s)
+		if err != nil {
+			return nil, err
+		}
+		times := make([]int64, s.blocks())
+		if n := len(part); n > 0 && part[n-1].First == timesTerm {
+			copy(times, readTimes(part[n-1].Data, s.firstTime))
+			part = part[:n-1]
+		}
+		parts, latest = append(parts, part), append(latest, times...)
+	}
+	chunks, err := trigram.Merge(parts, smallRows/trigram.BlockRows)
+	return append(chunks, trigram.Chunk{First: timesTerm, Data: appendTimes(nil, seg.firstTime, latest)}), err
 }
 
 // mergeable returns the small segments that make up a large one, or none.
@@ -291,11 +343,13 @@ func (x *Indexer) drop(ctx context.Context) (did bool, err error) {
 		return false, err
 	}
 	err = x.store.update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM search_segments WHERE first_id = ?", old.first)
-		if err != nil {
+		if _, err := tx.ExecContext(ctx, raiseSearchVersion); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM search_chunks WHERE id >= ? AND id < ?",
+		if _, err := tx.ExecContext(ctx, "DELETE FROM search_segments WHERE first_id = ?", old.first); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM search_chunks WHERE id >= ? AND id < ?",
 			old.chunkID(0), segment{first: old.last + 1}.chunkID(0))
 		return err
 	})

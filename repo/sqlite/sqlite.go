@@ -105,7 +105,8 @@ type Store struct {
 	keeper   driver.Conn // of a database in memory
 
 	searchRows int64
-	counts     *segmentCounts
+	counts     *searchCounts
+	segments   segmentList
 
 	closeOnce sync.Once
 	closeErr  error
@@ -178,7 +179,7 @@ func newStore(drv driver.Driver, o Options, name dsn, kept connection) *Store {
 		read:  sql.OpenDB(connector{driver: drv, dsn: name.reader(o)}),
 
 		searchRows: o.SearchRows,
-		counts:     newSegmentCounts(),
+		counts:     newSearchCounts(),
 	}
 	if kept != nil {
 		s.keeper = kept

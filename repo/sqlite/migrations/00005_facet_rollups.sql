@@ -1,4 +1,4 @@
--- Events per decky, service and event type and hour, and per day: what leads in a
+-- Events per decky, service and event type and quarter of an hour, and per day: what leads in a
 -- range is told without visiting its events.
 
 -- +goose Up
@@ -14,10 +14,10 @@ CREATE TABLE facet_rollups (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO facet_rollups (kind, resolution, bucket, value, count)
-SELECT 'decky', 60, time / 3600000000000, decky, count(*) FROM logs GROUP BY 3, 4;
+SELECT 'decky', 15, time / 900000000000, decky, count(*) FROM logs GROUP BY 3, 4;
 INSERT INTO facet_rollups (kind, resolution, bucket, value, count)
-SELECT 'service', 60, time / 3600000000000, service, count(*) FROM logs GROUP BY 3, 4;
+SELECT 'service', 15, time / 900000000000, service, count(*) FROM logs GROUP BY 3, 4;
 INSERT INTO facet_rollups (kind, resolution, bucket, value, count)
-SELECT 'event', 60, time / 3600000000000, event_type, count(*) FROM logs GROUP BY 3, 4;
+SELECT 'event', 15, time / 900000000000, event_type, count(*) FROM logs GROUP BY 3, 4;
 INSERT INTO facet_rollups (kind, resolution, bucket, value, count)
-SELECT kind, 1440, bucket / 24, value, sum(count) FROM facet_rollups WHERE resolution = 60 GROUP BY 1, 3, 4;
+SELECT kind, 1440, bucket / 96, value, sum(count) FROM facet_rollups WHERE resolution = 15 GROUP BY 1, 3, 4;
