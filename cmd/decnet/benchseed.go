@@ -26,6 +26,7 @@ type benchSeedCommand struct {
 	Rows     int64  `required:"" placeholder:"N" help:"How many of the seed's events the database is to have. 1, 2 or 5 times a power of ten, from 1000 on, spread evenly over the 30 days."`
 	Seed     uint64 `default:"1" help:"Chooses the events: the same seed gives the same ones."`
 	End      string `placeholder:"TIME" help:"Instant at which the 30 days of the events end, such as 2026-11-24T12:00:00Z. The present one when not given; where the seed was begun before, the one of that time."`
+	Force    bool   `help:"Also into a database that has events which were not made by this command."`
 	Database string `placeholder:"FILE" help:"Database file, instead of --data-dir and --db-url."`
 	storeOptions
 	logOptions
@@ -116,6 +117,9 @@ type seeded struct {
 // streamsPosition is what package ingest calls the position of all streams.
 const streamsPosition = "streams"
 
+// seedPosition begins the names of the positions of seeds.
+const seedPosition = "bench-seed-"
+
 // openSeeded looks for what is there of the seed.
 func (p process) openSeeded(ctx context.Context, c *benchSeedCommand, store *sqlite.Store) (*seeded, error) {
 	s := &seeded{Store: store, end: p.now().UTC().Truncate(time.Second)}
@@ -126,18 +130,27 @@ func (p process) openSeeded(ctx context.Context, c *benchSeedCommand, store *sql
 		}
 		s.end = at.UTC()
 	}
-	s.position.Source = "bench-seed-" + strconv.FormatUint(c.Seed, 10)
+	s.position.Source = seedPosition + strconv.FormatUint(c.Seed, 10)
 	all, err := store.Positions(ctx)
 	if err != nil {
 		return nil, err
 	}
+	others := false
 	for i := range all {
 		if all[i].Source == s.position.Source {
 			s.position = all[i]
 			return s, s.goOn(ctx, c)
 		}
+		others = others || strings.HasPrefix(all[i].Source, seedPosition)
 	}
 	s.position.Path = s.name(s.end)
+	stats, err := store.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if stats.Logs > 0 && !others && !c.Force {
+		return nil, fmt.Errorf("the database has %d events that were not made up: take an empty one, or mix them with --force", stats.Logs)
+	}
 	return s, nil
 }
 

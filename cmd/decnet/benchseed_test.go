@@ -132,6 +132,20 @@ func TestBenchSeed_RefusesWhatDoesNotFit(t *testing.T) {
 	assert.Contains(t, stderr, "has lost some since")
 }
 
+func TestBenchSeed_DoesNotMixWithRealEvents(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	code, _, stderr := command(t, sshLine(t, "203.0.113.9", "id")+"\n", "import", "--data-dir", dir, "-")
+	require.Equal(t, exitOK, code, stderr)
+	code, _, stderr = command(t, "", "bench", "seed", "--rows=100", "--data-dir", dir)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, stderr, "has 1 events that were not made up")
+	assert.Len(t, stored(t, filepath.Join(dir, "decnet.db")), 1)
+	seedCommand(t, "--rows=100", "--force", "--data-dir", dir)
+	seedCommand(t, "--rows=150", "--data-dir", dir)
+	assert.Len(t, stored(t, filepath.Join(dir, "decnet.db")), 151)
+}
+
 func TestBenchSeed_TellsAllFaultsOfItsOptions(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "", "bench", "seed", "--rows=0", "--end=yesterday", "--db-type=mysql")
