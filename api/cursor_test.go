@@ -1,14 +1,17 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"decnet/api"
 	"decnet/repo"
 	"decnet/testutil"
 )
@@ -95,4 +98,47 @@ func TestLogs_TooBroad(t *testing.T) {
 		w.Viewer.Get(path, "search", "x").WantProblem(http.StatusUnprocessableEntity,
 			"The search would read too many events, narrow it by time, service or attacker")
 	}
+}
+
+// manyParts is a store whose search takes several requests' work to count.
+type manyParts struct {
+	api.Store
+
+	mu    sync.Mutex
+	parts int64
+}
+
+// CountLogs implements [api.LogReader].
+func (m *manyParts) CountLogs(ctx context.Context, f repo.LogFilter) (int64, error) {
+	if f.IsZero() {
+		return m.Store.CountLogs(ctx, f)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.parts++; m.parts < 5 {
+		return 100 * m.parts, repo.ErrTooBroad
+	}
+	return 500, nil
+}
+
+// TestLogs_TotalIsCountedOn: who asks again gets the whole total, although nobody
+// asked in between.
+func TestLogs_TotalIsCountedOn(t *testing.T) {
+	t.Parallel()
+	store := &manyParts{}
+	w := testutil.New(t, testutil.With(func(o *api.Options) {
+		store.Store = o.Store
+		o.Store = store
+	}))
+	page := testutil.Decode[cursorPage](w.Viewer.Get("/api/v1/logs", "search", "x").OK())
+	assert.EqualValues(t, 100, page.Total)
+	assert.Equal(t, "gte", page.TotalRelation)
+	require.Eventually(t, func() bool {
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		return store.parts >= 5
+	}, 10*time.Second, time.Millisecond)
+	page = testutil.Decode[cursorPage](w.Viewer.Get("/api/v1/logs", "search", "x").OK())
+	assert.EqualValues(t, 500, page.Total)
+	assert.Empty(t, page.TotalRelation)
 }

@@ -17,12 +17,13 @@ const totalWindow = 2 * time.Second
 
 // logsResource answers GET /logs; only the total of the unfiltered list is cached.
 type logsResource struct {
-	store LogReader
-	total *cache[int64]
+	store    LogReader
+	total    *cache[int64]
+	counting *counting
 }
 
 func newLogs(o owner, store LogReader) *logsResource {
-	return &logsResource{store: store, total: newCache(o, string(cacheLogsTotal), totalWindow, func(ctx context.Context) (int64, error) {
+	return &logsResource{store: store, counting: newCounting(o, store), total: newCache(o, string(cacheLogsTotal), totalWindow, func(ctx context.Context) (int64, error) {
 		return store.CountLogs(ctx, repo.LogFilter{})
 	})}
 }
@@ -53,6 +54,9 @@ func (l *logsResource) list(c *call) (answer, error) {
 	atLeast := errors.Is(err, repo.ErrTooBroad)
 	if err != nil && !atLeast {
 		return answer{}, fmt.Errorf("count logs: %w", err)
+	}
+	if atLeast {
+		l.counting.goOn(filter)
 	}
 	return answer{body: appendLogPage(nil, logs, total, atLeast, limit, offset)}, nil
 }

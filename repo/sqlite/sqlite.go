@@ -59,7 +59,7 @@ type Options struct {
 	// the allocator rounds a page and its header up to 8 KiB.
 	CacheKiB int
 	// SearchRows is how many events one search may read that an index of columns
-	// does not answer; 0 means 400000, which take about half a second.
+	// does not answer; 0 means 150000, which take about a fifth of a second.
 	SearchRows int64
 	// BusyTimeout is how long to wait for another process's lock; 0 means 5 s.
 	BusyTimeout time.Duration
@@ -82,7 +82,7 @@ func (o Options) withDefaults() Options {
 		o.CacheKiB = 32768
 	}
 	if o.SearchRows <= 0 {
-		o.SearchRows = 400_000
+		o.SearchRows = 150_000
 	}
 	if o.BusyTimeout <= 0 {
 		o.BusyTimeout = 5 * time.Second
