@@ -11,6 +11,7 @@ import (
 	"decnet/decoy/llmnr"
 	"decnet/decoy/mailbox"
 	"decnet/decoy/memcached"
+	"decnet/decoy/mongodb"
 	"decnet/decoy/mqtt"
 	"decnet/decoy/mysql"
 	"decnet/decoy/postgres"
@@ -44,6 +45,7 @@ func Makers() map[string]trap.Maker {
 		"ldap":          ldap.New,
 		"llmnr":         llmnr.New,
 		"memcached":     memcached.New,
+		"mongodb":       mongodb.New,
 		"mqtt":          mqtt.New,
 		"mysql":         mysql.New,
 		"pop3":          mailbox.NewPOP3,
