@@ -70,9 +70,9 @@ type site struct {
 	stop    func()
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, more ...testutil.Option) *site {
 	t.Helper()
-	w := testutil.New(t, testutil.WallClock(), testutil.With(func(o *api.Options) { o.Ingest = sources{} }))
+	w := testutil.New(t, append(more, testutil.WallClock(), testutil.With(func(o *api.Options) { o.Ingest = sources{} }))...)
 	handler, err := web.New(w.Server)
 	require.NoError(t, err)
 	s := &site{World: w, t: t, handler: handler, address: "127.0.0.1:0"}

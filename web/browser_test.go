@@ -24,7 +24,8 @@ func TestBrowser(t *testing.T) {
 	browser := chromium(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"EveryPage": everyPage, "LiveTail": liveTail, "Export": export, "DragZoom": dragZoom, "Deploy": deploy,
-		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings, "OldEventsComeLate": oldEventsComeLate,
+		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings,
+		"DeepLink": deepLink, "Columns": columns, "RunningFleet": runningFleet, "HiddenTab": hiddenTab, "OnPaper": onPaper, "Wide": wide, "Interactive": interactive, "OldEventsComeLate": oldEventsComeLate,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,9 +50,7 @@ func everyPage(t *testing.T, browser context.Context) {
 			p.visit(path)
 			where := fmt.Sprintf("%s as %s, %d px, %s", path, u.name, u.width, u.theme)
 			p.fits(where)
-			if u.theme == "dark" || u.width < 720 && u.name == s.AdminUser().Username { // the viewer's pages are the admin's with less
-				p.accessible(where)
-			}
+			p.accessible(where)
 			assert.Empty(t, p.eval(`[...document.querySelectorAll('.failed')].map(e => e.textContent).join()`), where)
 			p.harmless()
 		}
