@@ -19,6 +19,9 @@ type limitedConn struct {
 	idle          time.Duration
 	maxIn, maxOut int64
 	in, out       atomic.Int64
+	// whole is the connection of the session where this is one beside it: it counts
+	// for both.
+	whole *limitedConn
 
 	mu sync.Mutex
 	// readBy and writeBy are deadlines that the service set; zero for none.
@@ -38,6 +41,9 @@ func (c *limitedConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p)
 	c.in.Add(int64(n))
+	if c.whole != nil {
+		c.whole.in.Add(int64(n))
+	}
 	return n, err
 }
 
@@ -45,10 +51,20 @@ func (c *limitedConn) Write(p []byte) (int, error) {
 	if c.out.Add(int64(len(p))) > c.maxOut {
 		return 0, errSpent
 	}
+	if c.whole != nil {
+		c.whole.out.Add(int64(len(p)))
+	}
 	if err := c.Conn.SetWriteDeadline(c.deadline(&c.writeBy)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
+}
+
+// beside lays what is left of the limits upon a second connection of the session.
+func (c *limitedConn) beside(conn net.Conn) net.Conn {
+	return &limitedConn{
+		Conn: conn, end: c.end, idle: c.idle, maxIn: c.maxIn - c.in.Load(), maxOut: c.maxOut - c.out.Load(), whole: c,
+	}
 }
 
 // deadline is the earliest of the end of the session, the idle time from now and

@@ -1,6 +1,7 @@
 package decoy_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -263,4 +264,40 @@ func TestDriver_CatchallListensOnThePortsOfItsSetting(t *testing.T) {
 	var at *fleet.DeckyError
 	require.ErrorAs(t, f.Apply(t.Context(), []fleet.Decky{with(decky("a", "127.0.0.7", "catchall"), "catchall", "ports", "x")}), &at)
 	assert.Len(t, f.Status(), 1, "what runs goes on")
+}
+
+// A second connection counts for its session, and ends with it.
+func TestDriver_DataConnectionsAreOfTheSession(t *testing.T) {
+	t.Parallel()
+	var s sockets
+	f := newFixture(t, func(o *decoy.Options) {
+		s.use(o)
+		o.Makers = decoy.Makers()
+		o.Limits.In = 5000
+	})
+	f.apply(decky("a", "127.0.0.7", "ftp"))
+	c := s.dial(t, "tcp", "127.0.0.7:21")
+	r := bufio.NewReader(c)
+	said := func(line string) string {
+		_, err := c.Write([]byte(line))
+		require.NoError(t, err)
+		got, err := r.ReadString('\n')
+		require.NoError(t, err)
+		return got
+	}
+	said("")
+	said("USER ftp\r\n")
+	said("PASS x\r\n")
+	require.Contains(t, said("EPSV\r\n"), "229 ")
+	data := s.dial(t, "tcp", "127.0.0.1:0") // the address that the client came to, and any port
+	require.Contains(t, said("STOR x\r\n"), "150 ")
+	_, _ = data.Write(make([]byte, 20_000))
+	got, err := r.ReadString('\n')
+	require.NoError(t, err)
+	assert.Equal(t, "426 Failure reading network stream.\r\n", got)
+	gone(t, c)
+	f.eventually("all is counted", func() bool {
+		all := f.journal()
+		return len(all) > 0 && all[len(all)-1].EventType == "disconnect" && all[len(all)-1].Fields["bytes_in"] >= "5000"
+	})
 }

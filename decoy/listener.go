@@ -237,11 +237,16 @@ func (d *Driver) talk(b *binding, c net.Conn, remote netip.AddrPort) {
 	limited := &limitedConn{
 		Conn: c, end: began.Add(d.o.Limits.Life), idle: d.o.Limits.Idle, maxIn: d.o.Limits.In, maxOut: d.o.Limits.Out,
 	}
+	data := trap.NewDataPorts(remote.Addr(), func(ctx context.Context) (net.Listener, error) {
+		return d.o.Listen(ctx, "tcp", netip.AddrPortFrom(remoteOf(c.LocalAddr()).Addr(), 0).String())
+	}, limited.beside)
+	defer data.Close()
+	defer context.AfterFunc(ctx, data.Close)()
 	events := &counter{to: d.journal}
 	s := &trap.Session{Conn: limited, Peer: trap.Peer{
 		Env: b.env, ID: trap.NewID(), Remote: remote, Port: b.port,
 		SourceKey: b.service.SourceKey, Recorder: events,
-	}}
+	}, Data: data}
 	name := greeting(b.env.Service)
 	if name != "" {
 		s.Record(name)

@@ -1,11 +1,13 @@
 // Package ftp imitates an FTP server (RFC 959, with AUTH TLS of RFC 4217 and EPSV of
 // RFC 2428), vsftpd or ProFTPD by the distribution, that lets in anonymous visitors and
-// nobody else. A decoy opens no second connection and listens for none, so data
-// channels end as they do behind a firewall that forgot them: the server names a port,
-// and what the client then asks for times out. What it wanted is known by then.
+// nobody else. They may look around, read what there is to read, and upload.
 //
-// It records "user", "auth_attempt" (username and password), "download_attempt" and
-// "upload_attempt" (path), and every other command as "command".
+// Data goes over ports that the decoy opens for the client (PASV, EPSV); to a port of
+// the client's (PORT, EPRT) it never connects, as a server without active mode.
+//
+// It records "user", "auth_attempt" (username and password), "download_attempt",
+// "upload_attempt" (path) and "file_upload" (what is kept, and filename), and every
+// other command as "command".
 package ftp
 
 import (
@@ -26,7 +28,7 @@ func New(e trap.Env) (trap.Service, error) {
 	if err != nil {
 		return trap.Service{}, err
 	}
-	s := &server{tls: tls, banner: e.Config["banner"], files: listing(e)}
+	s := &server{tls: tls, banner: e.Config["banner"], files: listing(e), readme: readme(e.Host.Hostname)}
 	if s.banner == "" {
 		s.banner = greeting(e)
 	}
@@ -51,18 +53,8 @@ func greeting(e trap.Env) string {
 type server struct {
 	tls    *tlstrap.Terminator
 	banner string
-	files  map[string]int64
-}
-
-// listing are the files that an anonymous visitor finds.
-func listing(e trap.Env) map[string]int64 {
-	r := e.Host.Rand("ftp files")
-	names := []string{"pub/README", "pub/backup.tar.gz", "pub/site.zip", "pub/config.bak", "pub/db_dump.sql"}
-	files := map[string]int64{}
-	for _, name := range names[:2+r.IntN(len(names)-1)] {
-		files["/"+name] = 1000 + r.Int64N(5_000_000)
-	}
-	return files
+	files  map[string]file
+	readme string
 }
 
 const (
@@ -80,13 +72,16 @@ type client struct {
 	// in says that the visitor is anonymous and was let in; dir is where they are.
 	in, secure bool
 	dir        string
-	passive    bool
-	failures   int
+	// passive says that a port for data is open, private that TLS is spoken there.
+	passive, private bool
+	failures         int
+	// uploaded are the files of this session, which only it sees.
+	uploaded map[string]file
 }
 
 // Serve implements [trap.Server].
 func (s *server) Serve(ctx context.Context, conn *trap.Session) {
-	c := &client{server: s, conn: conn, r: bufio.NewReaderSize(conn, 4096), dir: "/"}
+	c := &client{server: s, conn: conn, r: bufio.NewReaderSize(conn, 4096), dir: "/", uploaded: map[string]file{}}
 	if !c.say("220 " + s.banner) {
 		return
 	}
@@ -130,6 +125,10 @@ func (c *client) command(ctx context.Context, line string) bool {
 	case "PBSZ":
 		return c.say("200 PBSZ set to 0.")
 	case "PROT":
+		c.private = c.secure && strings.EqualFold(arg, "P")
+		if strings.EqualFold(arg, "C") {
+			return c.say("200 PROT now Clear.")
+		}
 		return c.say("200 PROT now Private.")
 	case "OPTS":
 		return c.say("200 Always in UTF8 mode.")

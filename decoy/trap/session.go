@@ -93,12 +93,14 @@ func (p *Peer) record(service, event string, fields []Field) {
 type Session struct {
 	net.Conn
 	Peer
+	// Data lets the client open a second connection, where a protocol has one.
+	Data *DataPorts
 }
 
 // Over returns the same session over a connection that is laid upon this one,
 // such as TLS.
 func (s *Session) Over(c net.Conn) *Session {
-	return &Session{Conn: c, Peer: s.Peer}
+	return &Session{Conn: c, Peer: s.Peer, Data: s.Data}
 }
 
 // Pause waits for a time between shortest and longest, as a real server does

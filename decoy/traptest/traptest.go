@@ -208,7 +208,13 @@ func (b *Bench) Listen(port int) string {
 
 func (b *Bench) serve(c net.Conn, port int) {
 	s := &trap.Session{Conn: c, Peer: b.peer(c.RemoteAddr(), port)}
+	s.Data = trap.NewDataPorts(s.Remote.Addr(), func(ctx context.Context) (net.Listener, error) {
+		var config net.ListenConfig
+		return config.Listen(ctx, "tcp", "127.0.0.1:0")
+	}, func(c net.Conn) net.Conn { return c })
 	b.wg.Go(func() {
+		defer s.Data.Close()
+		defer context.AfterFunc(b.ctx, s.Data.Close)()
 		stop := context.AfterFunc(b.ctx, func() { _ = c.Close() })
 		defer stop()
 		defer c.Close() //nolint:errcheck // the test is over, or the client gone
