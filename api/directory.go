@@ -70,7 +70,9 @@ func (d *directory) Reset() {
 func (d *directory) get(ctx context.Context) (*accounts, error) {
 	a, err := d.accounts.get(ctx)
 	if err == nil {
-		d.last.Store(a)
+		if d.last.Load() != a { // so that it is written once a load, not once a request
+			d.last.Store(a)
+		}
 		return a, nil
 	}
 	if last := d.last.Load(); last != nil && ctx.Err() == nil && d.now().Sub(last.loaded) < directoryGrace {

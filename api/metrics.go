@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,8 @@ type routeMetrics struct {
 	labels   prometheus.Labels
 	requests *prometheus.CounterVec
 	duration prometheus.Observer
+	// ok is the counter of status 200, by far the most; nil before the first.
+	ok atomic.Pointer[prometheus.Counter]
 }
 
 // durationBuckets are in seconds: from a cached read to a slow search.
@@ -62,10 +65,24 @@ func (m *metrics) observe(rec *recorder, took time.Duration) {
 		of.requests = m.requests.MustCurryWith(of.labels)
 		of.duration = m.duration.With(of.labels)
 	})
-	of.requests.WithLabelValues(strconv.Itoa(rec.status)).Inc()
+	of.counter(rec.status).Inc()
 	if rec.route.path != streamPath || rec.status != http.StatusOK {
 		of.duration.Observe(took.Seconds())
 	}
+}
+
+// counter returns that of a status. Looking it up by its label costs as much as
+// all else that is measured of a request.
+func (of *routeMetrics) counter(status int) prometheus.Counter {
+	if status != http.StatusOK {
+		return of.requests.WithLabelValues(strconv.Itoa(status))
+	}
+	if known := of.ok.Load(); known != nil {
+		return *known
+	}
+	c := of.requests.WithLabelValues(strconv.Itoa(status))
+	of.ok.Store(&c)
+	return c
 }
 
 // cacheCollector reads the counters of the caches when Prometheus asks.

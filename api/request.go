@@ -56,6 +56,8 @@ type answer struct {
 	header func(h http.Header)
 	// etag marks a body that may be revalidated; "" means that it may not be kept.
 	etag string
+	// length is the number of the body's bytes as text; "" counts them.
+	length string
 	// stream writes the answer itself; all else is then unused.
 	stream func(w http.ResponseWriter, r *http.Request) error
 }
@@ -113,6 +115,34 @@ type recorder struct {
 	caught int
 	// cause is the private reason of a problem, for the log.
 	cause error
+
+	// call and lines are here so that a request allocates once for all of them.
+	call  call
+	lines headerLines
+}
+
+// headerLines are the values of header fields that differ from request to request,
+// each where a slice of one can be made of it.
+type headerLines struct{ id, etag, contentType, length [1]string }
+
+// one returns the value as a header has it. Whoever adds to it makes a copy.
+func one(line *[1]string, value string) []string {
+	line[0] = value
+	return line[:1:1]
+}
+
+// fixedLines are the values of header fields that are always the same. Headers of
+// all answers share them: they are never written to, and adding makes a copy.
+type fixedLines struct {
+	noSniff, deny, noReferrer, policy, revalidate, noStore []string
+}
+
+func newFixedLines() fixedLines {
+	line := func(value string) []string { return []string{value} }
+	return fixedLines{
+		noSniff: line("nosniff"), deny: line("DENY"), noReferrer: line("no-referrer"),
+		policy: line("default-src 'none'; frame-ancestors 'none'"), revalidate: line("private, no-cache"), noStore: line("no-store"),
+	}
 }
 
 // WriteHeader implements [http.ResponseWriter].

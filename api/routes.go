@@ -199,7 +199,7 @@ func (m *mounted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic("api: a route was called past Server.ServeHTTP")
 	}
 	rec.route = m
-	a, err := m.run(rec.id, r)
+	a, err := m.run(rec, r)
 	if err == nil && a.stream != nil {
 		err = a.stream(rec, r)
 		if rec.status != 0 { // too late for a problem
@@ -213,12 +213,13 @@ func (m *mounted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.write(rec, rec.id)
 		return
 	}
-	a.write(rec, r)
+	a.write(rec, r, &m.server.fixed)
 }
 
 // run checks the call and lets the handler answer it.
-func (m *mounted) run(id string, r *http.Request) (answer, error) {
-	c := &call{Request: r, id: id, op: m.op}
+func (m *mounted) run(rec *recorder, r *http.Request) (answer, error) {
+	c := &rec.call
+	c.Request, c.id, c.op = r, rec.id, m.op
 	var err error
 	switch m.access {
 	case accessPublic:
@@ -284,28 +285,31 @@ func readBody(r *http.Request, op *contract.Operation, into any) error {
 }
 
 // write sends the answer, or 304 when the client has it already.
-func (a answer) write(w http.ResponseWriter, r *http.Request) {
+func (a *answer) write(w *recorder, r *http.Request, fixed *fixedLines) {
 	h := w.Header()
 	if a.header != nil {
 		a.header(h)
 	}
 	if a.etag != "" {
-		h["Etag"] = []string{a.etag}
+		h["Etag"] = one(&w.lines.etag, a.etag)
 		if h["Cache-Control"] == nil {
-			h["Cache-Control"] = []string{"private, no-cache"}
+			h["Cache-Control"] = fixed.revalidate
 		}
 		if matchesETag(r.Header["If-None-Match"], a.etag) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 	} else if h["Cache-Control"] == nil {
-		h["Cache-Control"] = []string{"no-store"}
+		h["Cache-Control"] = fixed.noStore
 	}
 	if a.contentType == "" {
 		a.contentType = "application/json"
 	}
-	h["Content-Type"] = []string{a.contentType}
-	h["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+	if a.length == "" {
+		a.length = strconv.Itoa(len(a.body))
+	}
+	h["Content-Type"] = one(&w.lines.contentType, a.contentType)
+	h["Content-Length"] = one(&w.lines.length, a.length)
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}

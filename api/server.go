@@ -79,6 +79,7 @@ type Server struct {
 	Options
 	mux      *http.ServeMux
 	ids      *requestIDs
+	fixed    fixedLines
 	cors     *cors
 	metrics  *metrics
 	tokens   *auth.Tokens
@@ -133,7 +134,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("throttle: %w", err)
 	}
 	s := &Server{
-		Options: o, mux: http.NewServeMux(), ids: newRequestIDs(), cors: newCORS(o.CORSOrigins),
+		Options: o, mux: http.NewServeMux(), ids: newRequestIDs(), fixed: newFixedLines(), cors: newCORS(o.CORSOrigins),
 		tokens: tokens, throttle: throttle,
 	}
 	s.page = sync.OnceValues(func() ([]byte, error) { return contract.Page(o.Contract) })
@@ -235,7 +236,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	rec := &recorder{ResponseWriter: w, id: s.ids.of(r)}
 	defer s.finish(rec, r, begin)
-	s.secure(w.Header(), rec.id)
+	s.secure(w.Header(), rec)
 	if s.cors.answer(w, r) {
 		rec.route, rec.status = s.metrics.unmatched, http.StatusNoContent
 		return
@@ -286,12 +287,12 @@ func (s *Server) finish(rec *recorder, r *http.Request, begin time.Time) {
 }
 
 // secure sets what every answer carries.
-func (s *Server) secure(h http.Header, id string) {
-	h["X-Request-Id"] = []string{id}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["X-Frame-Options"] = []string{"DENY"}
-	h["Referrer-Policy"] = []string{"no-referrer"}
-	h["Content-Security-Policy"] = []string{"default-src 'none'; frame-ancestors 'none'"}
+func (s *Server) secure(h http.Header, rec *recorder) {
+	h["X-Request-Id"] = one(&rec.lines.id, rec.id)
+	h["X-Content-Type-Options"] = s.fixed.noSniff
+	h["X-Frame-Options"] = s.fixed.deny
+	h["Referrer-Policy"] = s.fixed.noReferrer
+	h["Content-Security-Policy"] = s.fixed.policy
 }
 
 // isAPI reports whether the path belongs to the versioned API.
