@@ -114,6 +114,26 @@ func TestSpike_RecoversWhenTheLatencyStaysLow(t *testing.T) {
 	assert.Nil(t, spikeWith(slices.Repeat([]time.Duration{slow}, 20)...).Recovered)
 }
 
+func TestReport_TellsADrift(t *testing.T) {
+	t.Parallel()
+	r := &run{options: Options{Mode: Sustained, Duration: 9 * time.Second}}
+	r.windows.list = make([]histogram, 60)
+	for i := range 36 {
+		d := 10 * time.Millisecond
+		if i >= 24 {
+			d = 20 * time.Millisecond
+		}
+		r.windows.record(r.windows.begin.Add(time.Duration(i)*windowLength), d)
+	}
+	rep := r.report(9 * time.Second)
+	require.NotNil(t, rep.Drift)
+	assert.InDelta(t, 2, rep.Drift.P50, 0.1)
+	assert.InDelta(t, 2, rep.Drift.P99, 0.1)
+	require.Len(t, rep.Windows, 2)
+	assert.Equal(t, int64(20), rep.Windows[0].Count)
+	assert.Equal(t, int64(16), rep.Windows[1].Count)
+}
+
 func TestReadMetrics(t *testing.T) {
 	t.Parallel()
 	got, err := readMetrics(strings.NewReader("# HELP x\nprocess_cpu_seconds_total 12.5\nother 1\nprocess_resident_memory_bytes 6.1e+07\n"))

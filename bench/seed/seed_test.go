@@ -92,6 +92,20 @@ func events(t *testing.T, g *seed.Generator, n int64) []repo.Event {
 	return list
 }
 
+// times reads only when lines were written.
+func times(t *testing.T, g *seed.Generator, n int64) []time.Time {
+	t.Helper()
+	list := make([]time.Time, n)
+	for i := range list {
+		_, rest, ok := bytes.Cut(g.Next(), []byte(`"timestamp":"`))
+		require.True(t, ok)
+		at, err := time.Parse(time.RFC3339, string(rest[:bytes.IndexByte(rest, '"')]))
+		require.NoError(t, err)
+		list[i] = at
+	}
+	return list
+}
+
 func must[T any](v T, err error) func(t *testing.T) T {
 	return func(t *testing.T) T {
 		t.Helper()
@@ -104,7 +118,7 @@ func TestGenerator_EveryLineIsAnEventOfAnAttacker(t *testing.T) {
 	t.Parallel()
 	found, services, bounties := map[string]int{}, map[string]int{}, map[string]int{}
 	commands := 0
-	for _, e := range events(t, generator(t, 1), 20_000) {
+	for _, e := range events(t, generator(t, 1), 10_000) {
 		require.NotEqual(t, repo.UnknownAttacker, e.AttackerIP, e.RawLine)
 		assert.Truef(t, e.Time.Before(end()) && !e.Time.Before(end().Add(-seed.DefaultSpan)), "%v is outside of the span", e.Time)
 		found[e.EventType]++
@@ -128,20 +142,20 @@ func TestGenerator_EveryLineIsAnEventOfAnAttacker(t *testing.T) {
 	for _, b := range []string{repo.BountyCredential, repo.BountyFingerprint, repo.BountyPayload} {
 		assert.Positivef(t, bounties[b], "bounties: %s", b)
 	}
-	assert.Greater(t, commands, 500)
+	assert.Greater(t, commands, 250)
 }
 
 func TestGenerator_TimeIsFullAndEven(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int64{1_000, 2_000, 5_000, 10_000, 20_000, 50_000} {
+	for _, n := range []int64{1_000, 5_000, 10_000, 50_000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			days := make([]int64, 30)
 			var last time.Time
-			for _, e := range events(t, generator(t, 1), n) {
-				days[e.Time.Sub(end().Add(-seed.DefaultSpan))/(24*time.Hour)]++
-				if e.Time.After(last) {
-					last = e.Time
+			for _, at := range times(t, generator(t, 1), n) {
+				days[at.Sub(end().Add(-seed.DefaultSpan))/(24*time.Hour)]++
+				if at.After(last) {
+					last = at
 				}
 			}
 			for day, events := range days {
@@ -164,11 +178,11 @@ func TestGenerator_TimeRisesWithinASweep(t *testing.T) {
 	t.Parallel()
 	var before time.Time
 	falls := 0
-	for _, e := range events(t, generator(t, 1), 20_000) {
-		if e.Time.Before(before) {
+	for _, at := range times(t, generator(t, 1), 20_000) {
+		if at.Before(before) {
 			falls++
 		}
-		before = e.Time
+		before = at
 	}
 	assert.Equal(t, 4, falls, "at 1 000, 2 000, 5 000 and 10 000 lines the time begins anew")
 }
