@@ -13,6 +13,7 @@ import (
 	"decnet/decoy/memcached"
 	"decnet/decoy/mongodb"
 	"decnet/decoy/mqtt"
+	"decnet/decoy/mssql"
 	"decnet/decoy/mysql"
 	"decnet/decoy/postgres"
 	"decnet/decoy/rdp"
@@ -47,6 +48,7 @@ func Makers() map[string]trap.Maker {
 		"memcached":     memcached.New,
 		"mongodb":       mongodb.New,
 		"mqtt":          mqtt.New,
+		"mssql":         mssql.New,
 		"mysql":         mysql.New,
 		"pop3":          mailbox.NewPOP3,
 		"postgres":      postgres.New,

@@ -44,8 +44,8 @@ func TestMakers_EveryServiceStartsEverywhere(t *testing.T) {
 	}
 }
 
-// What no decoy imitates is known, and said in docs/fleet.md.
-func TestMakers_WhatNobodyImitates(t *testing.T) {
+// There is no service of the fleet that nobody imitates.
+func TestMakers_EveryServiceIsImitated(t *testing.T) {
 	t.Parallel()
 	var missing []string
 	for _, s := range fleet.Services() {
@@ -53,5 +53,5 @@ func TestMakers_WhatNobodyImitates(t *testing.T) {
 			missing = append(missing, s.Name)
 		}
 	}
-	assert.Equal(t, []string{"mssql"}, missing)
+	assert.Empty(t, missing)
 }
