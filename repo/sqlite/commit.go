@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -39,11 +41,12 @@ func (s *Store) Commit(ctx context.Context, b *repo.Batch) error {
 		}
 	}
 	var w *batchWriter
-	err := s.update(ctx, func(tx *sql.Tx) (err error) {
+	err := s.updateRaw(ctx, func(tx *sql.Tx, raw driver.ConnPrepareContext) (err error) {
 		if w, err = s.beginBatch(ctx, tx); err != nil {
 			return err
 		}
-		return w.write(b)
+		w.direct.conn = raw
+		return errors.Join(w.write(b), w.direct.close())
 	})
 	if err != nil {
 		return fmt.Errorf("commit %d events: %w", len(b.Events), err)
@@ -70,6 +73,8 @@ type batchWriter struct {
 	now   time.Time
 	log   *slog.Logger
 	stmts map[string]*sql.Stmt
+	// direct runs what changes rows past database/sql, where it is set.
+	direct directWriter
 
 	counters map[string]int64
 	changed  map[string]bool
@@ -135,6 +140,9 @@ func (w *batchWriter) stmt(query string) (*sql.Stmt, error) {
 
 // exec runs a statement and reports how many rows it changed.
 func (w *batchWriter) exec(query string, args ...any) (int64, error) {
+	if w.direct.conn != nil {
+		return w.direct.exec(w.quiet, query, args)
+	}
 	st, err := w.stmt(query) //nolint:sqlclosecheck // Closed with the transaction.
 	if err != nil {
 		return 0, err
@@ -193,6 +201,10 @@ const insertLog = `INSERT INTO logs
 	(id, time, decky, service, event_type, attacker_ip, raw_line, fields, msg, trace_id, span_id, original)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
+const insertPlainLog = `INSERT INTO logs
+	(id, time, decky, service, event_type, attacker_ip, raw_line, fields, msg, trace_id, span_id, original)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', NULL)`
+
 // event writes one event and all that hangs on it, and returns its id: 0 for a
 // duplicate, of which nothing is written.
 func (w *batchWriter) event(e *repo.Event) (id int64, err error) {
@@ -202,9 +214,7 @@ func (w *batchWriter) event(e *repo.Event) (id int64, err error) {
 	id = w.add(counterLogID, 1)
 	w.add(counterLogs, 1)
 	nanos := e.Time.UnixNano()
-	_, err = w.exec(insertLog, id, nanos, e.Decky, e.Service, e.EventType, e.AttackerIP,
-		e.RawLine, e.Fields, e.Msg, e.TraceID, e.SpanID, e.Original)
-	if err != nil {
+	if err = w.insert(id, nanos, &e.Log); err != nil {
 		return 0, err
 	}
 	w.countRollups(nanos)
@@ -228,6 +238,18 @@ func (w *batchWriter) event(e *repo.Event) (id int64, err error) {
 	_, err = w.exec("INSERT INTO commands (id, attacker, time, service, decky, text) VALUES (?, ?, ?, ?, ?, ?)",
 		id, a.id, nanos, e.Service, e.Decky, e.Command)
 	return id, err
+}
+
+// insert writes the row of an event. Few have what the last columns are for, and
+// binding a value costs as much as storing it.
+func (w *batchWriter) insert(id, nanos int64, l *repo.Log) (err error) {
+	if l.TraceID == "" && l.SpanID == "" && l.Original == nil {
+		_, err = w.exec(insertPlainLog, id, nanos, l.Decky, l.Service, l.EventType, l.AttackerIP, l.RawLine, l.Fields, l.Msg)
+		return err
+	}
+	_, err = w.exec(insertLog, id, nanos, l.Decky, l.Service, l.EventType, l.AttackerIP,
+		l.RawLine, l.Fields, l.Msg, l.TraceID, l.SpanID, l.Original)
+	return err
 }
 
 // bounty stores a bounty unless it is known. The unique index decides that, not

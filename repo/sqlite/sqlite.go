@@ -323,7 +323,12 @@ func (s *Store) update(ctx context.Context, f func(*sql.Tx) error) error {
 	if err != nil {
 		return trouble(err)
 	}
-	if err = f(tx); err == nil {
+	return s.end(ctx, tx, f(tx))
+}
+
+// end commits a transaction, or rolls it back where something failed.
+func (s *Store) end(ctx context.Context, tx *sql.Tx, err error) error {
+	if err == nil {
 		err = tx.Commit()
 	}
 	if err == nil {
