@@ -2,6 +2,7 @@ package mqtt_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/hex"
 	"io"
 	"net"
@@ -211,6 +212,18 @@ func TestMQTT_MalformedInputIsRecorded(t *testing.T) {
 		data = append(data, traptest.Fields(e)["data"])
 	}
 	assert.Contains(t, data[0], hex.EncodeToString([]byte("GET / HTTP")))
+}
+
+// Who looks for TLS on this port leaves a fingerprint.
+func TestMQTT_AClientHelloIsLookedAt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, open())
+	c := tls.Client(b.Dial(1883), &tls.Config{ServerName: "broker.test", MinVersion: tls.VersionTLS12})
+	require.Error(t, c.HandshakeContext(t.Context()))
+	hello := traptest.Fields(b.Wait("tls_client_hello"))
+	assert.Equal(t, "broker.test", hello["sni"])
+	assert.NotEmpty(t, hello["ja4"])
+	assert.Equal(t, "160301", traptest.Fields(b.Wait("protocol_error"))["data"][:6])
 }
 
 // A session can't make the decoy keep more than its share, however it tries.

@@ -38,10 +38,13 @@ func (t token) is(names ...string) bool {
 	return false
 }
 
+// maxTokens bounds what is looked at of a batch; the event has all of it.
+const maxTokens = 8192
+
 // lex takes a batch apart. What has no end goes up to the end.
 func lex(s string) []token {
 	var all []token
-	for s != "" {
+	for s != "" && len(all) < maxTokens {
 		var t token
 		var some bool
 		if t, s, some = next(s); some {

@@ -101,6 +101,17 @@ func TestMSSQL_PasswordsAreKeptAsTheyAre(t *testing.T) {
 	}
 }
 
+// Simple tools agree to encryption and don't do it.
+func TestMSSQL_ALoginInTheClearAgainstTheAgreement(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil, trap.Identity{})
+	c := b.Dial(1433)
+	ask(t, c, []byte(probe))
+	answer := ask(t, c, message(0x10, login7(wide("sa"), wide("12345"))))
+	assert.Equal(t, uint32(18456), binary.LittleEndian.Uint32(answer[11:]))
+	assert.Equal(t, "12345", traptest.Fields(b.Wait("auth"))["password"])
+}
+
 func TestMSSQL_LoginsOfTheLastCentury(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil, trap.Identity{})

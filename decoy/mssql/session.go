@@ -131,6 +131,9 @@ func (c *client) greet(ctx context.Context, body []byte, strict bool) bool {
 	if strict || agreed == encryptNone {
 		return true
 	}
+	if next, err := c.link.raw.Peek(1); err != nil || next[0] == typeLogin7 {
+		return err == nil // it can't do what it agreed to; its login is as good in the clear
+	}
 	h := &handshake{Conn: c.conn.Conn, raw: c.link.raw}
 	over, err := c.wrapped.Upgrade(ctx, c.conn.Over(h))
 	if err != nil {
