@@ -24,10 +24,12 @@ type session struct {
 // session serves one, and returns when the client closed it or what ran in it
 // has ended.
 func (l *login) session(ctx context.Context, n ssh.NewChannel) {
-	ch, requests, err := n.Accept()
+	accepted, requests, err := n.Accept()
 	if err != nil {
 		return
 	}
+	ch, ended := l.flow.over(accepted)
+	defer ended()
 	s := &session{login: l, ch: ch, vars: map[string]string{}}
 	done := make(chan struct{})
 	started := false
@@ -42,7 +44,10 @@ func (l *login) session(ctx context.Context, n ssh.NewChannel) {
 		started = true
 		go func() {
 			defer close(done)
-			defer ch.Close() //nolint:errcheck // the client may have closed it
+			defer func() {
+				_ = ch.Close()                 // the client may have closed it
+				_, _ = io.Copy(io.Discard, ch) // what it sent to a command that didn't read, until it closes the channel, too
+			}()
 			l.guard(func() {
 				sh, free := l.shell()
 				defer free()

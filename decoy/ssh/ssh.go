@@ -120,7 +120,7 @@ func (v *server) Serve(ctx context.Context, s *trap.Session) {
 	if !v.version.dropbear {
 		v.announce(conn)
 	}
-	l := &login{server: v, s: s, end: conn, panics: make(chan any, 1), user: conn.User(), first: v.machine.Start(&s.Peer, conn.User())}
+	l := &login{server: v, s: s, flow: w.flow, end: conn, panics: make(chan any, 1), user: conn.User(), first: v.machine.Start(&s.Peer, conn.User())}
 	var wg sync.WaitGroup
 	wg.Go(func() { l.guard(func() { l.requests(requests) }) })
 	l.channels(ctx, channels, &wg)
@@ -149,6 +149,7 @@ func (v *server) announce(conn *ssh.ServerConn) {
 type login struct {
 	*server
 	s    *trap.Session
+	flow *flow
 	user string
 	// end closes the connection; panics has what a goroutine panicked with.
 	end    io.Closer
@@ -264,10 +265,12 @@ func (l *login) tunnel(n ssh.NewChannel) {
 		{Key: "origin_host", Value: m.Origin}, {Key: "origin_port", Value: number(m.OriginPort)},
 	}
 	l.s.Record("port_forward", append(to, trap.Field{Key: "status", Value: "accepted"})...)
-	ch, requests, err := n.Accept()
+	accepted, requests, err := n.Accept()
 	if err != nil {
 		return
 	}
+	ch, ended := l.flow.over(accepted)
+	defer ended()
 	defer ch.Close()                 //nolint:errcheck // the client may have closed it
 	go ssh.DiscardRequests(requests) // ends with the channel
 	first := make([]byte, 512)

@@ -281,6 +281,22 @@ func TestSSH_WhoIsNotInYetUsesUpLittle(t *testing.T) {
 		require.NoError(t, s.Run("cat > /tmp/x"))
 		assert.Equal(t, "200000", traptest.Fields(b.Wait("file_upload"))["size"])
 	})
+	t.Run("and whoever is in, not with what nobody reads", func(t *testing.T) {
+		t.Parallel()
+		c := login(t, bench(t, ""))
+		for range 5 { // more than a session may have unread at a time
+			s, err := c.NewSession()
+			require.NoError(t, err)
+			in, err := s.StdinPipe()
+			require.NoError(t, err)
+			require.NoError(t, s.Start("id"))
+			_, err = in.Write(make([]byte, 300_000))
+			if err != nil {
+				require.ErrorIs(t, err, io.EOF, "the channel is closed already")
+			}
+			require.NoError(t, s.Wait())
+		}
+	})
 }
 
 func TestSSH_RealClient(t *testing.T) {

@@ -39,6 +39,7 @@ type wire struct {
 	// before counts what came before the client was let in.
 	before  int
 	trusted atomic.Bool
+	flow    *flow
 }
 
 // maxBefore bounds what a client sends before it is let in, in bytes. The library
@@ -53,14 +54,20 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.head = w.head[n:]
 		return n, nil
 	}
+	trusted := w.trusted.Load()
+	if trusted {
+		if err := w.flow.wait(); err != nil {
+			return 0, err
+		}
+	}
 	n, err := w.r.Read(p)
 	if n > 0 && !w.done && !w.look(p[:n]) {
 		return 0, errKexInit
 	}
-	if !w.trusted.Load() {
-		if w.before += n; w.before > maxBefore {
-			return 0, errBefore
-		}
+	if trusted {
+		w.flow.add(n)
+	} else if w.before += n; w.before > maxBefore {
+		return 0, errBefore
 	}
 	return n, err
 }
@@ -175,5 +182,5 @@ func greet(s *trap.Session, v *version) (*wire, error) {
 		}
 		return nil, errBanner
 	}
-	return &wire{Conn: s.Conn, r: r, head: []byte(text + "\r\n"), sent: []byte(line), peer: &s.Peer}, nil
+	return &wire{Conn: s.Conn, r: r, head: []byte(text + "\r\n"), sent: []byte(line), peer: &s.Peer, flow: newFlow()}, nil
 }
