@@ -112,7 +112,7 @@ func (a *app) run(ctx context.Context) error {
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		a.openData, a.listen, a.listenSyslog, a.openStore, a.addFirstAdmin, a.buildFleet, a.buildIngester, a.buildServer,
-		a.serveHTTP, a.startIngester, a.startFleet, a.startRetention, a.startIndexing,
+		a.serveHTTP, a.startIngester, a.startFleet, a.startRetention, a.startIndexing, a.startProfiles,
 	} {
 		err := ctx.Err()
 		if err == nil {
@@ -222,7 +222,11 @@ func (a *app) openStore(ctx context.Context) error {
 
 // openStore opens the database for any command.
 func openStore(ctx context.Context, path string, now func() time.Time, log *slog.Logger) (*sqlite.Store, error) {
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: path, Now: now, Log: log})
+	return openStoreWith(ctx, sqlite.Options{Path: path, Now: now, Log: log})
+}
+
+func openStoreWith(ctx context.Context, o sqlite.Options) (*sqlite.Store, error) {
+	store, err := sqlite.Open(ctx, o)
 	if errors.Is(err, repo.ErrNewerSchema) {
 		return nil, fmt.Errorf("%w: install that version, or restore a backup", err)
 	}

@@ -89,6 +89,8 @@ type config struct {
 	BatchSize      int `variable:"DECNET_BATCH_SIZE" default:"5000" help:"Most events to commit at once; larger batches are faster, smaller ones hold the database for less long."`
 	BatchMaxWaitMS int `name:"batch-max-wait-ms" variable:"DECNET_BATCH_MAX_WAIT_MS" default:"250" help:"Longest time in milliseconds that a read event waits for its batch to fill."`
 
+	DebugListen string `variable:"DECNET_DEBUG_LISTEN" placeholder:"ADDRESS" help:"Serve profiles of the program itself (net/http/pprof) on this address of this machine, such as 127.0.0.1:6060; off when not given."`
+
 	Developer bool `variable:"DECNET_DEVELOPER" default:"false" help:"Developer mode: allows DELETE /config/reinit, which empties the database. Never where data matters."`
 	logOptions
 }
@@ -232,6 +234,8 @@ func (c *config) validateSyslog(bad *faults) {
 	}
 	bad.check((c.SyslogTLSCert == "") == (c.SyslogTLSKey == ""), "--syslog-tls-cert and --syslog-tls-key need each other.")
 	bad.check(c.SyslogTLSCert == "" || c.Syslog != "", "--syslog-tls-cert needs --syslog.")
+	bad.check(c.DebugListen == "" || isLoopback(c.DebugListen),
+		"--debug-listen (DECNET_DEBUG_LISTEN) must be a port of this machine only, such as 127.0.0.1:6060, not %q.", c.DebugListen)
 	bad.check(c.SyslogMaxConnections >= 1 && c.SyslogMaxConnections <= maxSyslogConnections,
 		"--syslog-max-connections (DECNET_SYSLOG_MAX_CONNECTIONS) must be from 1 to %d, not %d.", maxSyslogConnections, c.SyslogMaxConnections)
 }
