@@ -98,7 +98,7 @@ func (c *client) nextLine() bool {
 		return false
 	}
 	words := strings.FieldsFunc(string(line), func(r rune) bool { return r == ' ' })
-	c.mute = len(words) > 1 && words[len(words)-1] == "noreply"
+	c.mute = len(words) > 1 && words[len(words)-1] == "noreply" && takesNoReply(words[0])
 	if len(words) == 0 {
 		c.say(sayError)
 		return true
@@ -113,6 +113,16 @@ func (c *client) nextLine() bool {
 	}
 	known.run(c, words)
 	return !c.quit
+}
+
+// takesNoReply reports whether the answer to that command can be declined. With the
+// others the word has no meaning of its own: it may well be a key.
+func takesNoReply(name string) bool {
+	switch name {
+	case "incr", "decr", "touch", "delete", "flush_all", "verbosity":
+		return true
+	}
+	return stores(name) && name != "ms"
 }
 
 // stores reports whether data follow the line of that command.
