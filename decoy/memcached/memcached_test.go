@@ -276,6 +276,20 @@ func TestMemcached_TheRealOneAnswersSo(t *testing.T) {
 	talk(t, dial(), metaExchanges())
 }
 
+// libmemcached has a program that tells whether a server is one.
+func TestMemcached_IsCapable(t *testing.T) {
+	t.Parallel()
+	program, err := exec.LookPath("memccapable")
+	if err != nil {
+		t.Skip("memccapable (libmemcached-tools) is not installed")
+	}
+	host, port, err := net.SplitHostPort(newBench(t, nil).Listen(11211))
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), program, "-h", host, "-p", port).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "All tests passed")
+}
+
 func TestMemcached_HangsUpAsARealOne(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
