@@ -49,7 +49,7 @@ func (c *client) saslStart(ctx context.Context, d doc, database string) doc {
 		l, found := c.begin(mechanism, database, text)
 		if !found {
 			c.malformed(errBroken, []byte(text))
-			return failure(17, "ProtocolError", "Incorrect number of arguments for first SCRAM client message, got 1 expected at least 3")
+			return refused()
 		}
 		c.login = l
 		return ok(el("conversationId", int32(1)), el("done", false), el("payload", blob{0, l.serverFirst}))

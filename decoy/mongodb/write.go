@@ -99,8 +99,10 @@ func (c *client) change(database, name string, filter doc, all bool, by func(doc
 			docs = slices.Clone(docs)
 		}
 		n++
-		if with := by(d); c.room(with) {
-			docs[i] = with
+		if !c.full {
+			if with := by(d); c.room(with) {
+				docs[i] = with
+			}
 		}
 		if !all {
 			break
