@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -292,4 +293,29 @@ func TestIndexer_Ends(t *testing.T) {
 	_, err = s.CountLogs(ctx, repo.LogFilter{Search: repo.ParseSearch("root")})
 	require.Error(t, err)
 	assert.False(t, errors.Is(err, repo.ErrTooBroad) || strings.Contains(err.Error(), "root"))
+}
+
+// TestHunt_OneCounts: of many that ask for the same total at once, few count.
+func TestHunt_OneCounts(t *testing.T) {
+	t.Parallel()
+	s, rows := huntStore(t, sqlite.Options{}, 3*4096)
+	index(t, s)
+	f := repo.LogFilter{Search: repo.ParseSearch("username:root port:22")}
+	want := int64(len(naive(rows, f)))
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			n, err := s.CountLogs(t.Context(), f)
+			if err == nil {
+				assert.Equal(t, want, n)
+				return
+			}
+			assert.ErrorIs(t, err, repo.ErrTooBroad)
+			assert.LessOrEqual(t, n, want)
+		})
+	}
+	wg.Wait()
+	n, err := s.CountLogs(t.Context(), f)
+	require.NoError(t, err)
+	assert.Equal(t, want, n)
 }

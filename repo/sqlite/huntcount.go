@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"slices"
 	"sync"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -22,8 +23,11 @@ type searchCounts struct {
 	searches *lru.Cache[string, *searchCount]
 }
 
-// searchCount is what is remembered of one search. Whoever has locked it uses it.
+// searchCount is what is remembered of one search.
 type searchCount struct {
+	// turn is taken by whoever counts segments: the others take what that one found.
+	turn chan struct{}
+
 	mu       sync.Mutex
 	segments map[int64]segmentCount
 	// sum is of all segments of a version; 0 is no version.
@@ -52,7 +56,7 @@ func (c *searchCounts) of(search string) *searchCount {
 	defer c.mu.Unlock()
 	known, ok := c.searches.Get(search)
 	if !ok {
-		known = &searchCount{segments: map[int64]segmentCount{}}
+		known = &searchCount{turn: make(chan struct{}, 1), segments: map[int64]segmentCount{}}
 		c.searches.Add(search, known)
 	}
 	return known
@@ -135,6 +139,11 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 			return tail + sum, nil
 		}
 	}
+	if h.await(known) {
+		defer func() { <-known.turn }()
+	} else {
+		h.left = 0
+	}
 	sum, counted, err := h.countSegments(known)
 	switch {
 	case err != nil:
@@ -145,6 +154,28 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 		known.setTotal(h.version, sum)
 	}
 	return tail + sum, nil
+}
+
+// turnWait is how long a request waits for another that counts the same search.
+const turnWait = 50 * time.Millisecond
+
+// await takes the turn to count segments. A request that does not get it in time
+// answers with what the others found: of many that ask the same, one counts.
+func (h *hunt) await(known *searchCount) bool {
+	select {
+	case known.turn <- struct{}{}:
+		return true
+	default:
+	}
+	patience := time.NewTimer(turnWait)
+	defer patience.Stop()
+	select {
+	case known.turn <- struct{}{}:
+		return true
+	case <-patience.C:
+	case <-h.ctx.Done():
+	}
+	return false
 }
 
 // countSegments counts the rows of all segments, as far as they are known or may be
