@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -162,7 +161,8 @@ func (x *export) write(b []byte) error {
 	if _, err := x.w.Write(b); err != nil {
 		return fmt.Errorf("write the export: %w", err)
 	}
-	if err := x.ctrl.Flush(); err != nil {
+	// Who can't flush sends all at once.
+	if err := x.ctrl.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("flush the export: %w", err)
 	}
 	return nil
@@ -171,41 +171,37 @@ func (x *export) write(b []byte) error {
 // appendNDJSON appends an event without loss: the fields as they are, and what is
 // not UTF-8 beside its readable form.
 func appendNDJSON(b []byte, l *repo.Log) []byte {
-	exact := map[string]string{}
-	for name, text := range map[string]string{
-		"decky": l.Decky, "service": l.Service, "event_type": l.EventType, "attacker_ip": l.AttackerIP,
-		"raw_line": l.RawLine, "msg": l.Msg, "trace_id": l.TraceID, "span_id": l.SpanID,
-	} {
+	exact := map[string][]byte{}
+	column := func(b []byte, name, text string, appendText func(b []byte, s string) []byte) []byte {
 		if !utf8.ValidString(text) {
-			exact[name] = base64.StdEncoding.EncodeToString([]byte(text))
+			exact[name] = []byte(text)
 		}
-	}
-	if len(l.Original) > 0 {
-		exact["original"] = base64.StdEncoding.EncodeToString(l.Original)
+		b = append(append(append(b, `,"`...), name...), `":`...)
+		return appendText(b, text)
 	}
 	b = append(b, `{"id":`...)
 	b = strconv.AppendInt(b, l.ID, 10)
 	b = append(b, `,"timestamp":`...)
 	b = appendTime(b, l.Time)
-	for _, column := range [...]struct{ name, text string }{
-		{"decky", l.Decky}, {"service", l.Service}, {"event_type", l.EventType}, {"attacker_ip", l.AttackerIP}, {"raw_line", l.RawLine},
-	} {
-		b = append(append(append(b, `,"`...), column.name...), `":`...)
-		b = appendString(b, column.text)
-	}
+	b = column(b, "decky", l.Decky, appendString)
+	b = column(b, "service", l.Service, appendString)
+	b = column(b, "event_type", l.EventType, appendString)
+	b = column(b, "attacker_ip", l.AttackerIP, appendString)
+	b = column(b, "raw_line", l.RawLine, appendString)
 	b = append(b, `,"fields":`...)
 	if json.Valid([]byte(l.Fields)) {
 		b = appendEscaped(b, l.Fields, true)
 	} else {
 		b = appendString(b, l.Fields)
 	}
-	for _, column := range [...]struct{ name, text string }{{"msg", l.Msg}, {"trace_id", l.TraceID}, {"span_id", l.SpanID}} {
-		b = append(append(append(b, `,"`...), column.name...), `":`...)
-		b = appendOptional(b, column.text)
+	b = column(b, "msg", l.Msg, appendOptional)
+	b = column(b, "trace_id", l.TraceID, appendOptional)
+	b = column(b, "span_id", l.SpanID, appendOptional)
+	if len(l.Original) > 0 {
+		exact["original"] = l.Original
 	}
 	if len(exact) > 0 {
-		encoded, err := json.Marshal(exact)
-		if err == nil { // strings always encode
+		if encoded, err := json.Marshal(exact); err == nil { // bytes always encode, as base64
 			b = append(append(b, `,"base64":`...), encoded...)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // relations are the rules between answers that this API promises.
 func relations() []engine.Relation {
-	return slices.Concat(readRelations(), naiveRelations(), writeRelations(), accessRelations())
+	return slices.Concat(readRelations(), wholeRelations(), naiveRelations(), writeRelations(), accessRelations())
 }
 
 // lists are the operations that answer pages, and the key of their rows.
@@ -42,15 +42,15 @@ func readRelations() []engine.Relation {
 		{Name: "search_agrees_with_rows", Applies: is("listLogs"), Check: searchAgrees},
 		{Name: "warm_answer_is_cold_answer", Applies: is(reads()...), Check: warmIsCold},
 		{Name: "head_is_get_without_body", Applies: is(append(reads(), "getSpecYAML", "getSpecJSON", "getDocs", "getDocsStyle", "getLiveness", "getReadiness")...), Check: headIsGet},
-		{Name: "etag_revalidates", Applies: is("getStats", "getHistogram", "listBounties", "listDeckies", "getSpecYAML", "getSpecJSON", "getDocs", "getDocsStyle"), Check: etagRevalidates},
-		{Name: "absent_is_default", Applies: is("listLogs", "listBounties", "listAttackers", "listCommands", "listRejects", "getHistogram"), Check: absentIsDefault},
+		{Name: "etag_revalidates", Applies: is("getStats", "getHistogram", "getRanking", "listBounties", "listDeckies", "getSpecYAML", "getSpecJSON", "getDocs", "getDocsStyle"), Check: etagRevalidates},
+		{Name: "absent_is_default", Applies: is("listLogs", "listBounties", "listAttackers", "listCommands", "listRejects", "getHistogram", "getRanking", "exportLogs"), Check: absentIsDefault},
 	}
 }
 
 // reads are the operations that answer what the store holds.
 func reads() []string {
 	return []string{
-		"getStats", "listLogs", "getHistogram", "listBounties", "listAttackers", "getAttacker", "listCommands", "listDeckies", "getConfig", "getHealth", "listSensors", "listRejects", "getIngestStatus", "listCredentials",
+		"getStats", "listLogs", "getLog", "exportLogs", "getHistogram", "getRanking", "listBounties", "listAttackers", "getAttacker", "listCommands", "listDeckies", "getConfig", "getHealth", "listSensors", "listRejects", "getIngestStatus", "listCredentials",
 	}
 }
 

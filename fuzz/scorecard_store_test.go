@@ -67,6 +67,17 @@ func (s losesBucket) Histogram(ctx context.Context, f repo.LogFilter, interval t
 	return list[:max(len(list)-1, 0)], err
 }
 
+// ranksOff counts the value that leads once more.
+type ranksOff struct{ api.Store }
+
+func (s ranksOff) Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking, error) {
+	r, err := s.Store.Ranking(ctx, q)
+	if len(r.List) > 0 {
+		r.List[0].Count++
+	}
+	return r, err
+}
+
 // shiftsBuckets begins each bar one interval late.
 type shiftsBuckets struct{ api.Store }
 
