@@ -35,8 +35,9 @@ import (
 // It is for Linux, which tells the memory of a process and lets all of
 // 127.0.0.0/8 be a source of connections.
 //
-// In mixed all kinds of hostility go to all services; in ssh all exchange keys or
-// announce the largest packet that SSH has, which costs a decoy the most.
+// In mixed all kinds of hostility go to all services; in ssh all exchange keys,
+// announce the largest packet that SSH has, or know the password and send what
+// nothing in the decoy reads, which costs it the most.
 func BenchmarkHostile(b *testing.B) {
 	if testing.Short() {
 		b.Skip("it takes a minute and 10 000 file descriptors")
@@ -46,7 +47,7 @@ func BenchmarkHostile(b *testing.B) {
 			"http,https,ftp", "ssh,telnet", "mysql,postgres,redis", "smtp,pop3,imap", "smb,rdp,ldap,vnc", "docker_api,elasticsearch,k8s", "ssh,http,https", "sip,telnet,ssh")
 	})
 	b.Run("ssh", func(b *testing.B) {
-		benchHostile(b, "127.212.", []string{shake, flood}, "ssh", "ssh", "ssh", "ssh", "ssh", "ssh", "ssh", "ssh")
+		benchHostile(b, "127.212.", []string{shake, flood, fill}, "ssh", "ssh", "ssh", "ssh", "ssh", "ssh", "ssh", "ssh")
 	})
 }
 
@@ -89,7 +90,7 @@ func fleetOf(network string, services []string) string {
 	var ini strings.Builder
 	fmt.Fprintf(&ini, "[general]\nnet = %s0.0/24\n", network)
 	for i, s := range services {
-		fmt.Fprintf(&ini, "[d%d]\nip = %s0.%d\nservices = %s\n", i, network, 10+i, s)
+		fmt.Fprintf(&ini, "[d%d]\nip = %s0.%d\nservices = %s\n[d%d.ssh]\npassword = %s\n", i, network, 10+i, s, i, adminPassword)
 	}
 	return ini.String()
 }

@@ -142,13 +142,14 @@ const (
 	noise  = "noise"  // bytes at random, and then nothing
 	flood  = "flood"  // the begin of something endless, and 2 kB of it a second
 	shake  = "shake"  // what a client says until it would have to log in, and then nothing
+	fill   = "fill"   // a login, and then what nobody in there reads
 )
 
 // misbehave talks as a hostile client until the decoy has enough of it.
 func misbehave(ctx context.Context, cancel func(), conn net.Conn, service, kind string) {
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
-	if kind == shake && service == "ssh" {
-		shakeSSH(conn)
+	if service == "ssh" && (kind == shake || kind == fill) {
+		useSSH(ctx, conn, kind == fill)
 		return
 	}
 	go func() { // what the decoy says is of no interest, only that it hangs up
@@ -199,18 +200,41 @@ func every(ctx context.Context, least, most time.Duration, r *rand.Rand, do func
 	}
 }
 
-// shakeSSH exchanges keys with an SSH server and never logs in.
-func shakeSSH(conn net.Conn) {
-	c, _, _, err := ssh.NewClientConn(conn, "", &ssh.ClientConfig{
+// useSSH exchanges keys with an SSH server and then never logs in, or logs in and
+// sends data to ten channels in which nothing runs.
+func useSSH(ctx context.Context, conn net.Conn, in bool) {
+	c, channels, requests, err := ssh.NewClientConn(conn, "", &ssh.ClientConfig{
 		User: "root", HostKeyCallback: ssh.InsecureIgnoreHostKey(),
 		Auth: []ssh.AuthMethod{ssh.PasswordCallback(func() (string, error) {
+			if in {
+				return adminPassword, nil
+			}
 			_, err := conn.Read(make([]byte, 1)) // for as long as the server has patience
 			return "", err
 		})},
 	})
-	if err == nil {
-		_ = c.Close()
+	if err != nil {
+		return
 	}
+	defer c.Close() //nolint:errcheck // the decoy may have closed it
+	go ssh.DiscardRequests(requests)
+	go func() {
+		for n := range channels {
+			_ = n.Reject(ssh.Prohibited, "")
+		}
+	}()
+	var all sync.WaitGroup
+	for range 10 {
+		ch, requests, err := c.OpenChannel("session", nil)
+		if err != nil {
+			break
+		}
+		go ssh.DiscardRequests(requests)
+		all.Go(func() { _, _ = ch.Write(make([]byte, 2<<20)) })
+	}
+	<-ctx.Done()
+	_ = c.Close()
+	all.Wait()
 }
 
 // polite is how a client of the service begins.

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -11,10 +12,13 @@ import (
 // The bounds of what came and nobody has read. The library keeps it: up to 2 MiB
 // for each channel, and it has no smaller window.
 const (
-	// maxUnread is in bytes. What packets have around them is never read, so as much
-	// again as half of what was read is let through, up to maxAround.
-	maxUnread = 512 << 10
-	maxAround = 1 << 20
+	// maxUnread is in bytes. What packets have around them is never read: around is
+	// let through for each small read, as of a key that was pressed, and half as much
+	// again as was read, up to maxAround.
+	maxUnread = 128 << 10
+	maxAround = 256 << 10
+	around    = 64
+	small     = 1024
 	// unreadPatience is how long a session waits for somebody to read.
 	unreadPatience = 30 * time.Second
 )
@@ -25,14 +29,20 @@ var errUnread = errors.New("nobody reads what the client sends")
 // up the connection as long as there is too much of it.
 type flow struct {
 	mu sync.Mutex
-	// came counts bytes of the connection, read those that channels gave out.
-	came, read int64
-	channels   int
-	// room wakes the reader of the connection.
-	room chan struct{}
+	// came counts bytes of the connection, read those that channels gave out, and
+	// extra what was around those that were read in small pieces.
+	came, read, extra int64
+	channels          int
+	// room wakes the reader of the connection; ended is closed with the session.
+	room  chan struct{}
+	ended chan struct{}
+	once  sync.Once
 }
 
-func newFlow() *flow { return &flow{room: make(chan struct{}, 1)} }
+func newFlow() *flow { return &flow{room: make(chan struct{}, 1), ended: make(chan struct{})} }
+
+// stop ends the wait, for good.
+func (f *flow) stop() { f.once.Do(func() { close(f.ended) }) }
 
 func (f *flow) add(n int) {
 	f.mu.Lock()
@@ -43,7 +53,7 @@ func (f *flow) add(n int) {
 func (f *flow) full() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.came > f.read+maxUnread+min(f.read/2, maxAround)
+	return f.came > f.read+f.extra+maxUnread+min(f.read/2, maxAround)
 }
 
 // wait returns when there is room.
@@ -56,6 +66,8 @@ func (f *flow) wait() error {
 	for f.full() {
 		select {
 		case <-f.room:
+		case <-f.ended:
+			return net.ErrClosed
 		case <-t.C:
 			return errUnread
 		}
@@ -80,7 +92,7 @@ func (f *flow) over(ch ssh.Channel) (counted ssh.Channel, end func()) {
 	return &flowing{ch, f}, func() {
 		f.change(func() {
 			if f.channels--; f.channels == 0 {
-				f.read = f.came
+				f.read, f.extra = f.came, 0
 			}
 		})
 	}
@@ -94,6 +106,11 @@ type flowing struct {
 
 func (c *flowing) Read(p []byte) (int, error) {
 	n, err := c.Channel.Read(p)
-	c.flow.change(func() { c.flow.read += int64(n) })
+	c.flow.change(func() {
+		c.flow.read += int64(n)
+		if n < small {
+			c.flow.extra += around
+		}
+	})
 	return n, err
 }

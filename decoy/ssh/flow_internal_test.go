@@ -52,8 +52,12 @@ func TestFlow_HoldsUpWhoIsNotRead(t *testing.T) {
 		ch, end := w.flow.over(idle{})
 		_, err := ch.Read(make([]byte, 100_000))
 		require.NoError(t, err)
+		for range 100 {
+			_, err = ch.Read(make([]byte, 1))
+			require.NoError(t, err)
+		}
 		synctest.Wait()
-		assert.InDelta(t, 150_000, came.Load()-before, 8192, "what was read, and half of it for what is around")
+		assert.InDelta(t, 150_000+100*65, came.Load()-before, 8192, "what was read, and what was around it")
 		before = came.Load()
 		end()
 		synctest.Wait()
@@ -63,5 +67,24 @@ func TestFlow_HoldsUpWhoIsNotRead(t *testing.T) {
 		require.ErrorIs(t, <-failed, errUnread)
 		assert.Equal(t, unreadPatience, time.Since(began))
 		require.NoError(t, ours.Close())
+	})
+}
+
+func TestFlow_ClosingEndsTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		w := &wire{Conn: ours, r: bufio.NewReaderSize(ours, 4096), done: true, flow: newFlow()}
+		w.trusted.Store(true)
+		w.flow.add(10 * maxUnread)
+		failed := make(chan error, 1)
+		go func() {
+			_, err := w.Read(make([]byte, 1))
+			failed <- err
+		}()
+		synctest.Wait()
+		require.NoError(t, w.Close())
+		require.ErrorIs(t, <-failed, net.ErrClosed)
+		require.NoError(t, theirs.Close())
 	})
 }

@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type transfer struct {
 
 // sftp serves the subsystem: one request after the other.
 func (s *session) sftp() int {
+	in := bufio.NewReaderSize(s.ch, 4096)
 	t := &transfer{session: s, handles: map[string]*handle{}}
 	defer func() {
 		for _, h := range t.handles {
@@ -57,14 +59,14 @@ func (s *session) sftp() int {
 	}()
 	buf := make([]byte, maxPacket)
 	for {
-		if _, err := io.ReadFull(s.ch, buf[:4]); err != nil {
+		if _, err := io.ReadFull(in, buf[:4]); err != nil {
 			return 0
 		}
 		n := binary.BigEndian.Uint32(buf)
 		if n < 1 || n > maxPacket {
 			return 11 // as sftp-server does with a bad message
 		}
-		if _, err := io.ReadFull(s.ch, buf[:n]); err != nil {
+		if _, err := io.ReadFull(in, buf[:n]); err != nil {
 			return 0
 		}
 		answer, err := t.answer(&message{rest: buf[1:n]}, buf[0])

@@ -107,6 +107,7 @@ func (v *server) Serve(ctx context.Context, s *trap.Session) {
 	if err != nil {
 		return
 	}
+	defer context.AfterFunc(ctx, w.flow.stop)()
 	conn, channels, requests, err := ssh.NewServerConn(w, v.config(ctx, s))
 	if err != nil {
 		var auth *ssh.ServerAuthError

@@ -2,6 +2,7 @@ package ssh_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/md5"
 	"crypto/rand"
@@ -13,7 +14,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -250,6 +253,30 @@ func openssh(t *testing.T, b *traptest.Bench, program string, stdin string, args
 	return string(out), err
 }
 
+// counted is a connection that counts what was sent.
+type counted struct {
+	net.Conn
+	n atomic.Int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// stuck waits until at least n bytes were sent, and no more can be for a moment.
+func (c *counted) stuck(t *testing.T, n int64) {
+	t.Helper()
+	last := int64(0)
+	require.Eventually(t, func() bool {
+		now := c.n.Load()
+		same := now == last
+		last = now
+		return same && now >= n
+	}, 10*time.Second, 100*time.Millisecond)
+}
+
 func TestSSH_WhoIsNotInYetUsesUpLittle(t *testing.T) {
 	t.Parallel()
 	t.Run("the first packet", func(t *testing.T) {
@@ -280,6 +307,39 @@ func TestSSH_WhoIsNotInYetUsesUpLittle(t *testing.T) {
 		s.Stdin = strings.NewReader(strings.Repeat("x", 200_000))
 		require.NoError(t, s.Run("cat > /tmp/x"))
 		assert.Equal(t, "200000", traptest.Fields(b.Wait("file_upload"))["size"])
+	})
+	t.Run("and what is held up ends with the service", func(t *testing.T) {
+		t.Parallel()
+		b := bench(t, "")
+		var config net.ListenConfig
+		l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		ctx, cancel := context.WithCancel(t.Context())
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+			b.Service.TCP.Serve(ctx, &trap.Session{Conn: conn, Peer: trap.Peer{Env: b.Env, Port: 22, Recorder: b}})
+		}()
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+		require.NoError(t, err)
+		sent := &counted{Conn: conn}
+		ch, _, err := connect(t, sent, clientConfig(ssh.Password(password))).OpenChannel("session", nil)
+		require.NoError(t, err)
+		go func() { _, _ = ch.Write(make([]byte, 1<<20)) }() // until the end of the connection
+		sent.stuck(t, 200<<10)
+		cancel()
+		select {
+		case <-served:
+		case <-time.After(20 * time.Second):
+			assert.Fail(t, "it waits for somebody to read what nobody will")
+		}
 	})
 	t.Run("and whoever is in, not with what nobody reads", func(t *testing.T) {
 		t.Parallel()

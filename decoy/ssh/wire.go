@@ -72,6 +72,12 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close also ends a wait of Read.
+func (w *wire) Close() error {
+	w.flow.stop()
+	return w.Conn.Close()
+}
+
 func (w *wire) Write(p []byte) (int, error) {
 	if w.sent != nil {
 		same := bytes.Equal(p, w.sent)
