@@ -154,10 +154,11 @@ func BenchmarkCachedRead(b *testing.B) {
 }
 
 func benchCachedRead(b *testing.B, read hotRead) {
+	b.Helper()
 	const clientsPerCore, each = 4, 25
 	w := testutil.New(b, testutil.TCP(), testutil.WallClock(), testutil.With(func(o *api.Options) {
 		o.Fleet, o.Now = &countedFleet{}, time.Now
-		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+		o.Log = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // as the program logs, where nobody reads it
 	}))
 	w.Seed(300)
 	host := w.Viewer.Request(http.MethodGet, read.path, nil).URL.Host
