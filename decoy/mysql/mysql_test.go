@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/pem"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	driver "github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -234,6 +236,32 @@ func TestMySQL_EightKeepsTheProofOfWhoWontSendMore(t *testing.T) {
 	assert.Contains(t, string(answer), "using password: NO")
 	password, there := traptest.Fields(b.WaitN("auth", 3)[2])["password"]
 	assert.True(t, there && password == "")
+}
+
+// What Go's driver, which bots are written with, concludes of each version, and
+// what it gives away: it asks for the key by itself.
+func TestMySQL_Driver(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ version, tls, password string }{
+		"MySQL 8":          {"8.0.36", "false", "hunter2"},
+		"MySQL 8 with TLS": {"8.0.36", "skip-verify", "hunter2"},
+		"MariaDB":          {"5.5.5-10.11.6-MariaDB", "false", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, trap.Config{"version": test.version})
+			db, err := sql.Open("mysql", "root:hunter2@tcp("+b.Listen(3306)+")/shop?tls="+test.tls)
+			require.NoError(t, err)
+			t.Cleanup(func() { assert.NoError(t, db.Close()) })
+			var refused *driver.MySQLError
+			require.ErrorAs(t, db.PingContext(t.Context()), &refused)
+			assert.Equal(t, uint16(1045), refused.Number)
+			assert.Equal(t, "Access denied for user 'root'@'127.0.0.1' (using password: YES)", refused.Message)
+			auth := traptest.Fields(b.Wait("auth"))
+			assert.Equal(t, "root shop "+test.password, auth["username"]+" "+auth["database"]+" "+auth["password"])
+			assert.Equal(t, test.password == "", auth["hashcat"] != "")
+		})
+	}
 }
 
 // A client whose library is in wide use concludes what it would of a real server.
