@@ -8,24 +8,71 @@ import (
 	"strings"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"decnet/repo"
 )
 
 // attackersResource answers the profiles; only the total of the unfiltered list
 // is cached.
 type attackersResource struct {
-	store AttackerReader
-	total *cache[int64]
+	store    AttackerReader
+	total    *cache[int64]
+	profiles *profiles
 }
 
 func newAttackers(o owner, store AttackerReader) *attackersResource {
-	return &attackersResource{store: store, total: newCache(o, string(cacheAttackersTotal), totalWindow, func(ctx context.Context) (int64, error) {
+	return &attackersResource{store: store, profiles: newProfiles(), total: newCache(o, string(cacheAttackersTotal), totalWindow, func(ctx context.Context) (int64, error) {
 		return store.CountAttackers(ctx, repo.AttackerFilter{})
 	})}
 }
 
 // Reset makes the cache cold.
-func (a *attackersResource) Reset() { a.total.reset() }
+func (a *attackersResource) Reset() { a.reset() }
+
+func (a *attackersResource) reset() {
+	a.total.reset()
+	a.profiles.rendered.Purge()
+}
+
+func (a *attackersResource) counts() CacheCounts { return a.total.counts() }
+
+// profiles remembers profiles as they are sent, by what changes whenever anything
+// else of them does: encoding one takes longer than reading it.
+type profiles struct {
+	rendered *lru.Cache[profileVersion, []byte]
+}
+
+type profileVersion struct {
+	uuid              string
+	updatedAt, events int64
+}
+
+const (
+	keptProfiles   = 1024
+	largestProfile = 32 << 10
+)
+
+func newProfiles() *profiles {
+	rendered, _ := lru.New[profileVersion, []byte](keptProfiles) // fails for a size below 1
+	return &profiles{rendered: rendered}
+}
+
+// append appends the wire form of a profile.
+func (p *profiles) append(b []byte, row *repo.Attacker) ([]byte, error) {
+	version := profileVersion{row.UUID, row.UpdatedAt.UnixNano(), row.EventCount}
+	encoded, ok := p.rendered.Get(version)
+	if !ok {
+		var err error
+		if encoded, err = json.Marshal(newAttackerBody(row)); err != nil {
+			return b, fmt.Errorf("encode an attacker: %w", err)
+		}
+		if len(encoded) <= largestProfile {
+			p.rendered.Add(version, encoded)
+		}
+	}
+	return append(b, encoded...), nil
+}
 
 func (a *attackersResource) list(c *call) (answer, error) {
 	q := repo.AttackerQuery{
@@ -33,6 +80,9 @@ func (a *attackersResource) list(c *call) (answer, error) {
 		Sort:           sortOf(c.params.String("sort_by")),
 	}
 	q.Limit, q.Offset = pageOf(c)
+	if err := c.work(q.Search != ""); err != nil {
+		return answer{}, err
+	}
 	rows, err := a.store.Attackers(c.Context(), q)
 	if err != nil {
 		return answer{}, fmt.Errorf("attackers: %w", err)
@@ -46,18 +96,21 @@ func (a *attackersResource) list(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("count attackers: %w", err)
 	}
-	data := make([]attackerBody, len(rows))
-	for i := range rows {
-		data[i] = newAttackerBody(&rows[i])
-	}
-	encoded, err := json.Marshal(data)
-	if err != nil {
-		return answer{}, fmt.Errorf("encode attackers: %w", err)
-	}
-	return answer{body: appendPage(nil, total, q.Limit, q.Offset, func(b []byte) []byte { return append(b, encoded...) })}, nil
+	body := appendPage(nil, total, q.Limit, q.Offset, func(b []byte) []byte {
+		return appendArray(b, len(rows), func(b []byte, i int) []byte {
+			var failure error
+			b, failure = a.profiles.append(b, &rows[i])
+			err = errors.Join(err, failure)
+			return b
+		})
+	})
+	return answer{body: body}, err
 }
 
 func (a *attackersResource) get(c *call) (answer, error) {
+	if err := c.work(false); err != nil {
+		return answer{}, err
+	}
 	row, err := a.store.Attacker(c.Context(), attackerID(c))
 	if errors.Is(err, repo.ErrNotFound) {
 		return answer{}, errNoAttacker.because(err)
@@ -71,6 +124,9 @@ func (a *attackersResource) get(c *call) (answer, error) {
 func (a *attackersResource) commands(c *call) (answer, error) {
 	q := repo.CommandQuery{Service: c.params.String("service")}
 	q.Limit, q.Offset = pageOf(c)
+	if err := c.work(false); err != nil {
+		return answer{}, err
+	}
 	rows, total, err := a.store.Commands(c.Context(), attackerID(c), q)
 	if errors.Is(err, repo.ErrNotFound) {
 		return answer{}, errNoAttacker.because(err)

@@ -44,6 +44,8 @@ type Options struct {
 	Developer bool
 	// MetricsToken is what /metrics wants as a bearer token; "" means nothing.
 	MetricsToken string
+	// Admission bounds the requests that are worked on at once.
+	Admission Admission
 	// MaxStreams bounds the open streams; 0 means [DefaultMaxStreams].
 	MaxStreams int
 }
@@ -77,15 +79,17 @@ func (o *Options) validate() error {
 // that any number of servers live side by side in a process.
 type Server struct {
 	Options
-	mux      *http.ServeMux
-	ids      *requestIDs
-	fixed    fixedLines
-	cors     *cors
-	metrics  *metrics
-	tokens   *auth.Tokens
-	throttle *auth.Throttle
-	users    *directory
-	sensors  *sensorDirectory
+	mux   *http.ServeMux
+	ids   *requestIDs
+	fixed fixedLines
+	// admission is where requests wait for their turn.
+	admission *admission
+	cors      *cors
+	metrics   *metrics
+	tokens    *auth.Tokens
+	throttle  *auth.Throttle
+	users     *directory
+	sensors   *sensorDirectory
 	// pushes has a place for each batch that may be in memory.
 	pushes chan struct{}
 	// exports has a place for each export that may be under way.
@@ -134,7 +138,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("throttle: %w", err)
 	}
 	s := &Server{
-		Options: o, mux: http.NewServeMux(), ids: newRequestIDs(), fixed: newFixedLines(), cors: newCORS(o.CORSOrigins),
+		Options: o, mux: http.NewServeMux(), ids: newRequestIDs(), fixed: newFixedLines(), admission: newAdmission(o.Admission), cors: newCORS(o.CORSOrigins),
 		tokens: tokens, throttle: throttle,
 	}
 	s.page = sync.OnceValues(func() ([]byte, error) { return contract.Page(o.Contract) })
@@ -177,7 +181,7 @@ func (s *Server) cacheTable() map[cacheName]resettable {
 		cacheHistogram:      s.histogram.page,
 		cacheRankings:       s.ranking,
 		cacheBountyPage:     s.bounty.page,
-		cacheAttackersTotal: s.attackers.total,
+		cacheAttackersTotal: s.attackers,
 		cacheDeckies:        s.deckies.page,
 		cacheLimit:          s.settings.limit,
 		cacheInterval:       s.settings.interval,

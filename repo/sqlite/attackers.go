@@ -206,14 +206,21 @@ func attackersOrder(sort repo.AttackerSort) string {
 // pageOfAttackers is the query of a page.
 func pageOfAttackers(q repo.AttackerQuery) (string, []any) {
 	c := attackersWhere(q.AttackerFilter)
-	return "SELECT " + attackerColumns + " FROM attackers AS a" + c.where() +
+	return "SELECT a.id, a.updated_at, a.event_count FROM attackers AS a" + c.where() +
 		attackersOrder(q.Sort) + " LIMIT ? OFFSET ?", append(c.args, q.Limit, q.Offset)
 }
 
 // Attackers returns a page, behaviour included.
-func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) ([]repo.Attacker, error) {
+func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) (list []repo.Attacker, err error) {
 	query, args := pageOfAttackers(q)
-	return listed(ctx, s, "attackers", scanAttacker, query, args...)
+	err = s.snapshot(ctx, func(tx *sql.Tx) (err error) {
+		list, err = s.attackersOf(ctx, tx, query, args...)
+		return err
+	})
+	if err != nil {
+		return nil, failed("list attackers", err)
+	}
+	return list, nil
 }
 
 // CountAttackers returns how many attackers the filter chooses.

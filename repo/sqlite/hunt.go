@@ -346,16 +346,3 @@ func (h *hunt) keys(p place, n int) ([]key, error) {
 		return k, err
 	})
 }
-
-// byKeys returns the rows, in the order of the keys.
-func byKeys(ctx context.Context, tx *sql.Tx, keys []key) ([]repo.Log, error) {
-	ids := make([]int64, len(keys))
-	for i, k := range keys {
-		ids[i] = k.id
-	}
-	rows, err := tx.QueryContext(ctx, selectLogs+" WHERE id IN (SELECT value FROM json_each(?)) ORDER BY +time DESC, id DESC", jsonNumbers(ids))
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, scanLog)
-}

@@ -46,7 +46,7 @@ func scanLog(scan func(...any) error) (l repo.Log, err error) {
 	return l, err
 }
 
-// pageOfLogs is the query of a page, newest first.
+// pageOfLogs is the query of the ids of a page, newest first.
 func pageOfLogs(q repo.LogQuery, n narrowed) (string, []any, error) {
 	var c conditions
 	if err := c.addExpr(q.Search, n.access); err != nil {
@@ -62,7 +62,7 @@ func pageOfLogs(q repo.LogQuery, n narrowed) (string, []any, error) {
 		c.addAfter(q.After)
 	}
 	c.addSpan(n.span, n.access)
-	return selectLogs + c.where() + " ORDER BY time DESC, id DESC LIMIT ? OFFSET ?", append(c.args, limit, q.Offset), nil
+	return "SELECT id FROM logs" + c.where() + " ORDER BY time DESC, id DESC LIMIT ? OFFSET ?", append(c.args, limit, q.Offset), nil
 }
 
 // Logs returns a page, newest first. A search that would have to read more events
@@ -81,7 +81,7 @@ func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err
 			list, err = s.huntedPage(ctx, tx, q, n)
 			return err
 		}
-		list, err = page(ctx, tx, q, n)
+		list, err = s.page(ctx, tx, q, n)
 		return err
 	})
 	if err != nil {
@@ -90,16 +90,12 @@ func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err
 	return list, nil
 }
 
-func page(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed) ([]repo.Log, error) {
+func (s *Store) page(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed) ([]repo.Log, error) {
 	query, args, err := pageOfLogs(q, n)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, scanLog)
+	return s.logsOf(ctx, tx, query, args...)
 }
 
 const (
@@ -114,7 +110,7 @@ const (
 // there are not enough hits among them.
 func (s *Store) huntedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed) ([]repo.Log, error) {
 	if wanted := q.Offset + q.Limit; wanted <= farRows {
-		list, all, err := walkedPage(ctx, tx, q, n, max(leastWalked, walkedRows*wanted))
+		list, all, err := s.walkedPage(ctx, tx, q, n, max(leastWalked, walkedRows*wanted))
 		if err != nil || all || len(list) == q.Limit {
 			return list, err
 		}
@@ -127,12 +123,16 @@ func (s *Store) huntedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n n
 	if err != nil || len(keys) <= q.Offset {
 		return []repo.Log{}, err
 	}
-	return byKeys(ctx, tx, keys[q.Offset:])
+	ids := make([]int64, 0, len(keys)-q.Offset)
+	for _, k := range keys[q.Offset:] {
+		ids = append(ids, k.id)
+	}
+	return s.logsByID(ctx, tx, ids)
 }
 
 // walkedPage looks for a page among some of the newest rows along the index that is
 // walked; all says that there are no others.
-func walkedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed, rows int) (list []repo.Log, all bool, err error) {
+func (s *Store) walkedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed, rows int) (list []repo.Log, all bool, err error) {
 	if !q.After.IsZero() {
 		n.last = min(n.last, q.After.Time.UnixNano())
 	}
@@ -154,7 +154,7 @@ func walkedPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed, ro
 		// Of many rows with one time some would lie beyond the edge.
 		n.first = max(n.first, edge+1)
 	}
-	list, err = page(ctx, tx, q, n)
+	list, err = s.page(ctx, tx, q, n)
 	return list, all, err
 }
 

@@ -43,6 +43,7 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 		return repo.Purged{}, failed("purge", err)
 	}
 	s.counts.forget()
+	s.rows.forget()
 	s.shrink(ctx)
 	return p, nil
 }

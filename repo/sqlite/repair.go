@@ -27,6 +27,7 @@ func (s *Store) Repair(ctx context.Context) error {
 		}
 		return w.writeCounters()
 	})
+	s.rows.forget()
 	if err != nil {
 		return failed("repair", err)
 	}

@@ -107,6 +107,7 @@ type Store struct {
 	searchRows int64
 	counts     *searchCounts
 	segments   segmentList
+	rows       *rowCache
 
 	closeOnce sync.Once
 	closeErr  error
@@ -180,6 +181,7 @@ func newStore(drv driver.Driver, o Options, name dsn, kept connection) *Store {
 
 		searchRows: o.SearchRows,
 		counts:     newSearchCounts(),
+		rows:       newRowCache(),
 	}
 	if kept != nil {
 		s.keeper = kept
