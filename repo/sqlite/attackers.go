@@ -70,6 +70,14 @@ func (w *batchWriter) attacker(ip string) (*attackerInBatch, error) {
 func attackerKey(ip string) (uuid.UUID, error) { return uuid.Parse(repo.AttackerUUID(ip)) }
 
 func (w *batchWriter) writeAttackers() error {
+	if len(w.touched.order) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(w.touched.order))
+	for i, a := range w.touched.order {
+		ids[i] = a.id
+	}
+	w.searches.changed(w.add(counterAttackerVersion, 1), ids)
 	for _, a := range w.touched.order {
 		if err := w.ctx.Err(); err != nil {
 			return err
@@ -212,8 +220,12 @@ func pageOfAttackers(q repo.AttackerQuery) (string, []any) {
 
 // Attackers returns a page, behaviour included.
 func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) (list []repo.Attacker, err error) {
-	query, args := pageOfAttackers(q)
 	err = s.snapshot(ctx, func(tx *sql.Tx) (err error) {
+		if q.Search != "" && q.Service == "" {
+			list, err = s.searchedPage(ctx, tx, q)
+			return err
+		}
+		query, args := pageOfAttackers(q)
 		list, err = s.attackersOf(ctx, tx, query, args...)
 		return err
 	})
@@ -230,6 +242,13 @@ func (s *Store) CountAttackers(ctx context.Context, f repo.AttackerFilter) (int6
 		return s.count(ctx, "attackers", selectCounter, counterAttackers)
 	case f.Search == "":
 		return s.count(ctx, "attackers", "SELECT count(*) FROM attacker_services WHERE service = ?", f.Service)
+	}
+	if f.Service == "" {
+		n, err := s.countMatching(ctx, f.Search)
+		if err != nil {
+			return 0, failed("count attackers", err)
+		}
+		return n, nil
 	}
 	c := attackersWhere(f)
 	return s.count(ctx, "attackers", "SELECT count(*) FROM attackers AS a"+c.where(), c.args...)

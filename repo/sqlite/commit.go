@@ -73,6 +73,8 @@ type batchWriter struct {
 	now   time.Time
 	log   *slog.Logger
 	stmts map[string]*sql.Stmt
+	// searches are told which attackers change.
+	searches *attackerSearches
 	// direct runs what changes rows past database/sql, where it is set.
 	direct directWriter
 
@@ -99,6 +101,7 @@ func (s *Store) beginBatch(ctx context.Context, tx *sql.Tx) (*batchWriter, error
 		tx:       tx,
 		now:      s.now().UTC(),
 		log:      s.log,
+		searches: s.attackers,
 		stmts:    map[string]*sql.Stmt{},
 		counters: map[string]int64{},
 		changed:  map[string]bool{},

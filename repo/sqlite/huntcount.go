@@ -21,6 +21,9 @@ const countedSearches = 256
 type searchCounts struct {
 	mu       sync.Mutex
 	searches *lru.Cache[string, *searchCount]
+	// least is the version of the last purge: who still sees what was before it
+	// remembers nothing.
+	least int64
 }
 
 // searchCount is what is remembered of one search.
@@ -43,17 +46,21 @@ func newSearchCounts() *searchCounts {
 	return &searchCounts{searches: searches}
 }
 
-// forget drops everything: after a purge, a segment may begin where another did.
-func (c *searchCounts) forget() {
+// forget drops everything after a purge, when a segment may begin where another did.
+func (c *searchCounts) forget(version int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.least = version
 	c.searches.Purge()
 }
 
-// of returns what is remembered of a search.
-func (c *searchCounts) of(search string) *searchCount {
+// of returns what is remembered of a search, for a request that sees a version.
+func (c *searchCounts) of(search string, version int64) *searchCount {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if version < c.least {
+		return &searchCount{turn: make(chan struct{}, 1), segments: map[int64]segmentCount{}}
+	}
 	known, ok := c.searches.Get(search)
 	if !ok {
 		known = &searchCount{turn: make(chan struct{}, 1), segments: map[int64]segmentCount{}}
@@ -128,7 +135,7 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	if err != nil {
 		return 0, err
 	}
-	known := s.counts.of(f.Search.String())
+	known := s.counts.of(f.Search.String(), h.version)
 	tail, all, err := h.countTail(known)
 	if err != nil {
 		return 0, err

@@ -14,6 +14,7 @@ import (
 // users, sensors and settings stay, and ids go on where they were.
 func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 	var p repo.Purged
+	var version int64
 	err := s.update(ctx, func(tx *sql.Tx) error {
 		for _, c := range []struct {
 			counter string
@@ -29,11 +30,14 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 			"DELETE FROM attackers", "DELETE FROM rollups", "DELETE FROM expired_rollups", "DELETE FROM facets", "DELETE FROM facet_rollups",
 			"DELETE FROM credentials",
 			"DELETE FROM credential_attackers", "DELETE FROM credential_services", "DELETE FROM event_keys", "DELETE FROM receipts",
-			"DELETE FROM search_segments", "DELETE FROM search_chunks", raiseSearchVersion,
+			"DELETE FROM search_segments", "DELETE FROM search_chunks", raiseSearchVersion, raiseAttackerVersion,
 		} {
 			if _, err := tx.ExecContext(ctx, query); err != nil {
 				return err
 			}
+		}
+		if err := tx.QueryRowContext(ctx, selectCounter, counterSearchVersion).Scan(&version); err != nil {
+			return err
 		}
 		_, err := tx.ExecContext(ctx, "DELETE FROM counters WHERE name IN (?, ?, ?, ?, ?) OR name GLOB ?",
 			counterLogs, counterDeckies, counterAttackers, counterBounties, counterCredentials, counterBountyType+"*")
@@ -42,7 +46,7 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 	if err != nil {
 		return repo.Purged{}, failed("purge", err)
 	}
-	s.counts.forget()
+	s.counts.forget(version)
 	s.rows.forget()
 	s.shrink(ctx)
 	return p, nil

@@ -20,6 +20,17 @@ func each(rows *sql.Rows, f func(scan func(...any) error) error) (err error) {
 	return rows.Err()
 }
 
+// eachUntil calls f for every row until it returns false, and closes the rows.
+func eachUntil(rows *sql.Rows, f func(scan func(...any) error) (bool, error)) (err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if goOn, err := f(rows.Scan); err != nil || !goOn {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // collect reads all rows and closes them. The list is never nil.
 func collect[T any](rows *sql.Rows, scan func(func(...any) error) (T, error)) ([]T, error) {
 	list := []T{}

@@ -108,6 +108,7 @@ type Store struct {
 	counts     *searchCounts
 	segments   segmentList
 	rows       *rowCache
+	attackers  *attackerSearches
 
 	closeOnce sync.Once
 	closeErr  error
@@ -182,6 +183,7 @@ func newStore(drv driver.Driver, o Options, name dsn, kept connection) *Store {
 		searchRows: o.SearchRows,
 		counts:     newSearchCounts(),
 		rows:       newRowCache(),
+		attackers:  newAttackerSearches(),
 	}
 	if kept != nil {
 		s.keeper = kept

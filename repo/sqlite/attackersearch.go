@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"decnet/repo"
+)
+
+const (
+	// counterAttackerVersion counts the commits that changed attackers.
+	counterAttackerVersion = "attacker_version"
+	// raiseAttackerVersion makes all that is remembered unknown: nobody is told of
+	// the change.
+	raiseAttackerVersion = `INSERT INTO counters (name, value) VALUES ('attacker_version', 1)
+		ON CONFLICT (name) DO UPDATE SET value = value + 1`
+
+	// searchedAttackers is how many searches for attackers are remembered: a bit for
+	// each attacker.
+	searchedAttackers = 64
+	// changesKept is how many commits are remembered with the attackers that they
+	// changed: half an hour of a busy service.
+	changesKept = 8192
+	// fewAttackers are looked up one by one and sorted.
+	fewAttackers = 256
+)
+
+// attackerSearches remembers which attackers a search found, and which attackers each
+// commit changed, so that a search that is asked for again looks only at those. It is
+// never old: what cannot be told from the versions is looked for anew.
+type attackerSearches struct {
+	searches *lru.Cache[string, *attackerSearch]
+
+	mu      sync.Mutex
+	changes map[int64][]int64
+}
+
+// attackerSearch is what one search found, as of a version; 0 is none yet.
+type attackerSearch struct {
+	turn    chan struct{}
+	version int64
+	found   map[int64]struct{}
+}
+
+func newAttackerSearches() *attackerSearches {
+	searches, _ := lru.New[string, *attackerSearch](searchedAttackers) // fails for a size below 1
+	return &attackerSearches{searches: searches, changes: map[int64][]int64{}}
+}
+
+// changed notes which attackers a commit changes. It is told before the commit: a
+// version that is never committed is given to the next one, which replaces it.
+func (s *attackerSearches) changed(version int64, ids []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes[version] = ids
+	delete(s.changes, version-changesKept)
+}
+
+// since returns who was changed after a version, up to another one; ok is false where
+// that is not known: another process wrote, or it is too long ago.
+func (s *attackerSearches) since(version, upTo int64) (ids []int64, ok bool) {
+	if version == 0 || upTo-version > changesKept {
+		return nil, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for v := version + 1; v <= upTo; v++ {
+		some, known := s.changes[v]
+		if !known {
+			return nil, false
+		}
+		ids = append(ids, some...)
+	}
+	return ids, true
+}
+
+// of returns what is remembered of a search.
+func (s *attackerSearches) of(search string) *attackerSearch {
+	fresh := &attackerSearch{turn: make(chan struct{}, 1)}
+	if known, ok, _ := s.searches.PeekOrAdd(search, fresh); ok {
+		s.searches.Get(search) // it was used
+		return known
+	}
+	return fresh
+}
+
+// matching runs f with the attackers that a search finds, whom f must not keep.
+func (s *Store) matching(ctx context.Context, tx *sql.Tx, search string, f func(found map[int64]struct{}) error) error {
+	known := s.attackers.of(search)
+	select {
+	case known.turn <- struct{}{}:
+		defer func() { <-known.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var version int64
+	if err := tx.QueryRowContext(ctx, selectCounter, counterAttackerVersion).Scan(&version); err != nil {
+		return err
+	}
+	// A request whose snapshot is older than what another one found sees the newer.
+	if version > known.version || known.found == nil {
+		if err := s.refresh(ctx, tx, known, search, version); err != nil {
+			known.version, known.found = 0, nil
+			return err
+		}
+	}
+	return f(known.found)
+}
+
+// refresh looks at those who were changed, or at all.
+func (s *Store) refresh(ctx context.Context, tx *sql.Tx, known *attackerSearch, search string, version int64) error {
+	query, args := "SELECT a.id FROM attackers AS a WHERE packed_contains_fold(?, a.search)", []any{search}
+	changed, ok := s.attackers.since(known.version, version)
+	if ok && known.found != nil {
+		for _, id := range changed {
+			delete(known.found, id)
+		}
+		query += " AND a.id IN (SELECT value FROM json_each(?))"
+		args = append(args, jsonNumbers(changed))
+	} else {
+		known.found = map[int64]struct{}{}
+	}
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	err = each(rows, func(scan func(...any) error) error {
+		var id int64
+		err := scan(&id)
+		known.found[id] = struct{}{}
+		return err
+	})
+	if err == nil {
+		known.version = version
+	}
+	return err
+}
+
+// countMatching returns how many attackers a search finds.
+func (s *Store) countMatching(ctx context.Context, search string) (n int64, err error) {
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		return s.matching(ctx, tx, search, func(found map[int64]struct{}) error {
+			n = int64(len(found))
+			return nil
+		})
+	})
+	return n, err
+}
+
+// searchedPage is a page of a search: few are sorted, of many the index that is in
+// the order of the page is walked.
+func (s *Store) searchedPage(ctx context.Context, tx *sql.Tx, q repo.AttackerQuery) ([]repo.Attacker, error) {
+	var ids []int64
+	limit, offset := q.Limit, q.Offset
+	err := s.matching(ctx, tx, q.Search, func(found map[int64]struct{}) (err error) {
+		if len(found) <= fewAttackers {
+			for id := range found {
+				ids = append(ids, id)
+			}
+			return nil
+		}
+		ids, err = walkAttackers(ctx, tx, q, found)
+		offset = 0
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.attackersOf(ctx, tx, "SELECT a.id, a.updated_at, a.event_count FROM attackers AS a WHERE a.id IN (SELECT value FROM json_each(?))"+
+		attackersOrder(q.Sort)+" LIMIT ? OFFSET ?", jsonNumbers(ids), limit, offset)
+}
+
+// walkAttackers returns who is on a page of those found.
+func walkAttackers(ctx context.Context, tx *sql.Tx, q repo.AttackerQuery, found map[int64]struct{}) (ids []int64, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT a.id FROM attackers AS a"+attackersOrder(q.Sort))
+	if err != nil {
+		return nil, err
+	}
+	skip := q.Offset
+	err = eachUntil(rows, func(scan func(...any) error) (bool, error) {
+		var id int64
+		if err := scan(&id); err != nil {
+			return false, err
+		}
+		if _, ok := found[id]; ok {
+			if skip--; skip < 0 {
+				ids = append(ids, id)
+			}
+		}
+		return len(ids) < q.Limit, nil
+	})
+	return ids, err
+}
