@@ -48,6 +48,9 @@ func (b *bountyResource) list(c *call) (answer, error) {
 		}
 		return page.answer(), nil
 	}
+	if err := c.work(q.Search != ""); err != nil {
+		return answer{}, err
+	}
 	body, err := b.load(c.Context(), q)
 	if err != nil {
 		return answer{}, err

@@ -14,6 +14,9 @@ func (s *Server) credentials(c *call) (answer, error) {
 		Sort:             credentialSortOf(c.params.String("sort_by")),
 	}
 	q.Limit, q.Offset = pageOf(c)
+	if err := c.work(q.Search != ""); err != nil {
+		return answer{}, err
+	}
 	rows, err := s.Store.Credentials(c.Context(), q)
 	if err != nil {
 		return answer{}, fmt.Errorf("credentials: %w", err)

@@ -14,6 +14,9 @@ func (s *Server) event(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, errNoLog.because(err)
 	}
+	if err := c.work(false); err != nil {
+		return answer{}, err
+	}
 	l, err := s.Store.Log(c.Context(), id)
 	if errors.Is(err, repo.ErrNotFound) {
 		return answer{}, errNoLog.because(err)

@@ -54,6 +54,9 @@ func (h *histogramResource) get(c *call) (answer, error) {
 		}
 		return page.answer(), nil
 	}
+	if err := c.work(looksIntoTexts(filter.Search)); err != nil {
+		return answer{}, err
+	}
 	body, err := h.load(c.Context(), filter, interval)
 	if err != nil {
 		return answer{}, err

@@ -41,6 +41,9 @@ func (l *logsResource) list(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := c.work(looksIntoTexts(filter.Search)); err != nil {
+		return answer{}, err
+	}
 	logs, err := l.store.Logs(c.Context(), repo.LogQuery{LogFilter: filter, Limit: limit, Offset: offset, After: after})
 	if err != nil {
 		return answer{}, fmt.Errorf("logs: %w", err)

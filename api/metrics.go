@@ -45,7 +45,7 @@ func newMetrics(reg *prometheus.Registry, s *Server) *metrics {
 		}, []string{"route", "method"}),
 	}
 	m.unmatched = &mounted{metrics: newRouteMetrics("", "unmatched")}
-	reg.MustRegister(m.requests, m.duration, cacheCollector{s}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(m.requests, m.duration, cacheCollector{s}, admissionCollector{s.admission}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "decnet_streams_open", Help: "Open event streams.",
 	}, func() float64 { return float64(s.hub.open.Load()) }))
 	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{})

@@ -100,6 +100,9 @@ func (k *rankingResource) get(c *call) (answer, error) {
 	if filter.IsZero() {
 		q = k.ending(window, limit)
 	}
+	if err := c.work(false); err != nil {
+		return answer{}, err
+	}
 	body, err := k.load(c.Context(), by, q)
 	if err != nil {
 		return answer{}, err

@@ -11,6 +11,9 @@ import (
 func (s *Server) rejects(c *call) (answer, error) {
 	q := repo.RejectQuery{Reason: c.params.String("reason"), Source: c.params.String("source")}
 	q.Limit, q.Offset = pageOf(c)
+	if err := c.work(false); err != nil {
+		return answer{}, err
+	}
 	rows, total, err := s.Store.RejectPage(c.Context(), q)
 	if err != nil {
 		return answer{}, fmt.Errorf("rejects: %w", err)

@@ -28,6 +28,9 @@ type call struct {
 	user *account
 	// sensor is who sends, on routes for sensors.
 	sensor repo.Sensor
+	// place is where the request works, see work; nil when it has none.
+	admission *admission
+	place     *gate
 }
 
 // body reads, checks and decodes the JSON body.

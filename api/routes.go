@@ -219,7 +219,8 @@ func (m *mounted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // run checks the call and lets the handler answer it.
 func (m *mounted) run(rec *recorder, r *http.Request) (answer, error) {
 	c := &rec.call
-	c.Request, c.id, c.op = r, rec.id, m.op
+	c.Request, c.id, c.op, c.admission = r, rec.id, m.op, m.server.admission
+	defer c.rest()
 	var err error
 	switch m.access {
 	case accessPublic:
