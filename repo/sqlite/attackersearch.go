@@ -175,7 +175,8 @@ func (s *Store) searchedPage(ctx context.Context, tx *sql.Tx, q repo.AttackerQue
 
 // walkAttackers returns who is on a page of those found.
 func walkAttackers(ctx context.Context, tx *sql.Tx, q repo.AttackerQuery, found map[int64]struct{}) (ids []int64, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT a.id FROM attackers AS a"+attackersOrder(q.Sort))
+	query := "SELECT a.id FROM attackers AS a" + attackersOrder(q.Sort)
+	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}

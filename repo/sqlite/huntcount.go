@@ -35,6 +35,8 @@ type searchCount struct {
 	segments map[int64]segmentCount
 	// sum is of all segments of a version; 0 is no version.
 	version, sum int64
+	// leftOver says that some segments were not counted at last.
+	leftOver bool
 	// tail is of the rows between two ids, while so many had been removed.
 	tail segmentCount
 }
@@ -109,6 +111,12 @@ func (c *searchCount) setTotal(version, sum int64) {
 	}
 }
 
+func (c *searchCount) setLeftOver(left bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leftOver = left
+}
+
 // behind returns how many rows were counted of those behind the segments, and the
 // first id that was not.
 func (c *searchCount) behind(first, removed int64) (rows, next int64) {
@@ -156,15 +164,18 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	case err != nil:
 		return 0, err
 	case !all || !counted:
+		known.setLeftOver(true)
 		return tail + sum, repo.ErrTooBroad
 	case unbounded:
 		known.setTotal(h.version, sum)
 	}
+	known.setLeftOver(false)
 	return tail + sum, nil
 }
 
-// turnWait is how long a request waits for another that counts the same search.
-const turnWait = 50 * time.Millisecond
+// turnWait is how long a request waits for another that counts the same search, and
+// begunWait where that one has counted before, so that it will take longer.
+const turnWait, begunWait = 50 * time.Millisecond, 2 * time.Millisecond
 
 // await takes the turn to count segments. A request that does not get it in time
 // answers with what the others found: of many that ask the same, one counts.
@@ -174,7 +185,11 @@ func (h *hunt) await(known *searchCount) bool {
 		return true
 	default:
 	}
-	patience := time.NewTimer(turnWait)
+	wait := turnWait
+	if known.begun() {
+		wait = begunWait
+	}
+	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	select {
 	case known.turn <- struct{}{}:
@@ -183,6 +198,13 @@ func (h *hunt) await(known *searchCount) bool {
 	case <-h.ctx.Done():
 	}
 	return false
+}
+
+// begun reports whether segments were left over.
+func (c *searchCount) begun() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leftOver
 }
 
 // countSegments counts the rows of all segments, as far as they are known or may be
