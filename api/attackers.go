@@ -48,30 +48,28 @@ type profileVersion struct {
 	updatedAt, events int64
 }
 
-const (
-	keptProfiles   = 1024
-	largestProfile = 32 << 10
-)
+// keptProfiles is how many profiles are kept, those asked for last.
+const keptProfiles = 1024
 
 func newProfiles() *profiles {
 	rendered, _ := lru.New[profileVersion, []byte](keptProfiles) // fails for a size below 1
 	return &profiles{rendered: rendered}
 }
 
-// append appends the wire form of a profile.
-func (p *profiles) append(b []byte, row *repo.Attacker) ([]byte, error) {
+// of returns the wire form of a profile, which the caller must not change.
+func (p *profiles) of(row *repo.Attacker) ([]byte, error) {
 	version := profileVersion{row.UUID, row.UpdatedAt.UnixNano(), row.EventCount}
-	encoded, ok := p.rendered.Get(version)
-	if !ok {
-		var err error
-		if encoded, err = json.Marshal(newAttackerBody(row)); err != nil {
-			return b, fmt.Errorf("encode an attacker: %w", err)
-		}
-		if len(encoded) <= largestProfile {
-			p.rendered.Add(version, encoded)
-		}
+	if encoded, ok := p.rendered.Get(version); ok {
+		return encoded, nil
 	}
-	return append(b, encoded...), nil
+	encoded, err := json.Marshal(newAttackerBody(row))
+	if err != nil {
+		return nil, fmt.Errorf("encode an attacker: %w", err)
+	}
+	if len(encoded) <= largestKept {
+		p.rendered.Add(version, encoded)
+	}
+	return encoded, nil
 }
 
 func (a *attackersResource) list(c *call) (answer, error) {
@@ -96,15 +94,13 @@ func (a *attackersResource) list(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("count attackers: %w", err)
 	}
-	body := appendPage(nil, total, q.Limit, q.Offset, func(b []byte) []byte {
-		return appendArray(b, len(rows), func(b []byte, i int) []byte {
-			var failure error
-			b, failure = a.profiles.append(b, &rows[i])
-			err = errors.Join(err, failure)
-			return b
-		})
-	})
-	return answer{body: body}, err
+	parts := make([][]byte, len(rows))
+	for i := range rows {
+		if parts[i], err = a.profiles.of(&rows[i]); err != nil {
+			return answer{}, err
+		}
+	}
+	return answer{body: pageOfParts(total, q.Limit, q.Offset, parts)}, nil
 }
 
 func (a *attackersResource) get(c *call) (answer, error) {

@@ -129,11 +129,6 @@ func appendArray(b []byte, n int, element func(b []byte, i int) []byte) []byte {
 	return append(b, ']')
 }
 
-// appendLogs appends an array of events.
-func appendLogs(b []byte, logs []repo.Log) []byte {
-	return appendArray(b, len(logs), func(b []byte, i int) []byte { return appendLog(b, &logs[i]) })
-}
-
 // appendHistogram appends the wire form of buckets.
 func appendHistogram(b []byte, buckets []repo.Bucket) []byte {
 	return appendArray(b, len(buckets), func(b []byte, i int) []byte {

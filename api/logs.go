@@ -20,10 +20,11 @@ type logsResource struct {
 	store    LogReader
 	total    *cache[int64]
 	counting *counting
+	rows     *renderedLogs
 }
 
 func newLogs(o owner, store LogReader) *logsResource {
-	return &logsResource{store: store, counting: newCounting(o, store), total: newCache(o, string(cacheLogsTotal), totalWindow, func(ctx context.Context) (int64, error) {
+	return &logsResource{store: store, counting: newCounting(o, store), rows: newRenderedLogs(), total: newCache(o, string(cacheLogsTotal), totalWindow, func(ctx context.Context) (int64, error) {
 		return store.CountLogs(ctx, repo.LogFilter{})
 	})}
 }
@@ -61,12 +62,16 @@ func (l *logsResource) list(c *call) (answer, error) {
 	if atLeast {
 		l.counting.goOn(filter)
 	}
-	return answer{body: appendLogPage(nil, logs, total, atLeast, limit, offset)}, nil
+	return answer{body: l.page(logs, total, atLeast, limit, offset)}, nil
 }
 
-// appendLogPage appends a page of events. The total may be only a lower bound.
-func appendLogPage(b []byte, logs []repo.Log, total int64, atLeast bool, limit, offset int) []byte {
-	b = appendPage(b, total, limit, offset, func(b []byte) []byte { return appendLogs(b, logs) })
+// page is a page of events as it is sent. The total may be only a lower bound.
+func (l *logsResource) page(logs []repo.Log, total int64, atLeast bool, limit, offset int) []byte {
+	parts := make([][]byte, len(logs))
+	for i := range logs {
+		parts[i] = l.rows.of(&logs[i])
+	}
+	b := pageOfParts(total, limit, offset, parts)
 	b = append(b[:len(b)-1], `,"next_cursor":`...)
 	if len(logs) == limit {
 		b = append(b, '"')

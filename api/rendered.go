@@ -1,9 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"decnet/repo"
 )
 
 // rendered is a cached answer: the encoded bytes, ready to send, the strong
@@ -22,3 +27,45 @@ func render(body []byte) rendered {
 }
 
 func (r rendered) answer() answer { return answer{body: r.body, etag: r.etag, length: r.length} }
+
+const (
+	// keptLogs is how many events are kept as they are sent, those asked for last.
+	keptLogs = 4096
+	// largestKept bounds an event or a profile that is kept, in bytes.
+	largestKept = 32 << 10
+)
+
+// renderedLogs remembers events as they are sent. An event never changes and its id
+// is never given to another, so that what is kept cannot be old.
+type renderedLogs struct {
+	rows *lru.Cache[int64, []byte]
+}
+
+func newRenderedLogs() *renderedLogs {
+	rows, _ := lru.New[int64, []byte](keptLogs) // fails for a size below 1
+	return &renderedLogs{rows: rows}
+}
+
+// of returns the wire form of an event, which the caller must not change.
+func (r *renderedLogs) of(l *repo.Log) []byte {
+	if b, ok := r.rows.Get(l.ID); ok {
+		return b
+	}
+	b := appendLog(make([]byte, 0, 512+len(l.RawLine)+2*len(l.Fields)), l)
+	if len(b) <= largestKept {
+		r.rows.Add(l.ID, bytes.Clone(b))
+	}
+	return b
+}
+
+// pageOfParts is the envelope of a list around rows as they are sent, with some room
+// behind it.
+func pageOfParts(total int64, limit, offset int, parts [][]byte) []byte {
+	size := 128 + len(parts)
+	for _, part := range parts {
+		size += len(part)
+	}
+	return appendPage(make([]byte, 0, size), total, limit, offset, func(b []byte) []byte {
+		return appendArray(b, len(parts), func(b []byte, i int) []byte { return append(b, parts[i]...) })
+	})
+}

@@ -132,7 +132,7 @@ ip = 127.77.0.2
 services = k8s,https,conpot
 [c]
 ip = 127.77.0.3
-services = smtp
+services = smtp,mongodb,mqtt,memcached,mssql,catchall
 `
 
 func runCaged(t *testing.T) {
@@ -181,7 +181,7 @@ const elsewhere = "198.51.100.7"
 func missed(journal string) []string {
 	var all []string
 	for _, service := range []string{
-		"ssh", "telnet", "http", "https", "ftp", "smtp", "redis", "docker_api", "elasticsearch", "k8s", "ldap", "sip", "tftp", "mysql", "pop3", "imap",
+		"ssh", "telnet", "http", "https", "ftp", "smtp", "redis", "docker_api", "elasticsearch", "k8s", "ldap", "sip", "tftp", "mysql", "pop3", "imap", "memcached", "catchall", "mqtt",
 	} {
 		found := false
 		for line := range strings.Lines(journal) {

@@ -92,7 +92,7 @@ type curveServer struct {
 	token string
 }
 
-func newCurveServer(b *testing.B, store *curveStore) *curveServer {
+func newCurveServer(b *testing.B, store *curveStore, admission api.Admission) *curveServer {
 	b.Helper()
 	spec, err := contract.Load(decnet.OpenAPI())
 	require.NoError(b, err)
@@ -105,7 +105,7 @@ func newCurveServer(b *testing.B, store *curveStore) *curveServer {
 	require.NoError(b, err)
 	server, err := api.New(api.Options{
 		Store: store, Fleet: fleet.NewStateFile(filepath.Join(b.TempDir(), "none.json")), Contract: spec,
-		Secret: secret, Passwords: passwords, Log: slog.New(slog.DiscardHandler),
+		Secret: secret, Passwords: passwords, Log: slog.New(slog.DiscardHandler), Admission: admission,
 	})
 	require.NoError(b, err)
 	b.Cleanup(server.Close)
@@ -202,7 +202,7 @@ func BenchmarkCurve(b *testing.B) {
 	for _, rows := range curveRows(b) {
 		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
 			store := openCurve(b, rows)
-			server := newCurveServer(b, store)
+			server := newCurveServer(b, store, api.Admission{})
 			for _, read := range curveReads(b, store) {
 				if read.store != nil {
 					b.Run(read.name+"/store", func(b *testing.B) {

@@ -63,6 +63,9 @@ func (a *temptation) all() map[string]func(t *testing.T) {
 		"snmp":      ask(first+":161", "\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x01\x02\x01\x00\x02\x01\x00\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x01\x00\x05\x00", true),
 		"llmnr":     ask(first+":5355", "\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x06victim\x07example\x00\x00\x01\x00\x01", false),
 		"modbus":    talk(second+":502", "", "\x00\x01\x00\x00\x00\x05\x01\x2b\x0e\x01\x00", "\x00"),
+		"memcached": talk(third+":11211", "", "set http://"+elsewhere+"/a 0 0 1\r\nx\r\n", "\r\n", "quit\r\n", ""),
+		"catchall":  talk(third+":8888", "", "CONNECT "+elsewhere+":443 HTTP/1.1\r\n\r\n", ""),
+		"mqtt":      talk(third+":1883", "", "\x10\x1a\x00\x04MQTT\x04\x02\x00\x3c\x00\x0e-"+elsewhere+"-", "\x20"),
 		"vnc":       talk(first+":5900", "RFB", "RFB 003.008\n", ""),
 		"rdp":       talk(first+":3389", "", "\x03\x00\x00\x2c\x27\xe0\x00\x00\x00\x00\x00Cookie: mstshash=victim\r\n\x01\x00\x08\x00\x03\x00\x00\x00", "\x03"),
 	}
