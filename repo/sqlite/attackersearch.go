@@ -173,10 +173,11 @@ func (s *Store) searchedPage(ctx context.Context, tx *sql.Tx, q repo.AttackerQue
 		attackersOrder(q.Sort)+" LIMIT ? OFFSET ?", jsonNumbers(ids), limit, offset)
 }
 
+const selectAttackerIDs = "SELECT a.id FROM attackers AS a"
+
 // walkAttackers returns who is on a page of those found.
 func walkAttackers(ctx context.Context, tx *sql.Tx, q repo.AttackerQuery, found map[int64]struct{}) (ids []int64, err error) {
-	query := "SELECT a.id FROM attackers AS a" + attackersOrder(q.Sort)
-	rows, err := tx.QueryContext(ctx, query)
+	rows, err := tx.QueryContext(ctx, selectAttackerIDs+attackersOrder(q.Sort))
 	if err != nil {
 		return nil, err
 	}

@@ -144,6 +144,9 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 		return 0, err
 	}
 	known := s.counts.of(f.Search.String(), h.version)
+	if known.begun() {
+		h.left = max(h.left/countShare, 1)
+	}
 	tail, all, err := h.countTail(known)
 	if err != nil {
 		return 0, err
@@ -172,6 +175,10 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	known.setLeftOver(false)
 	return tail + sum, nil
 }
+
+// countShare is which part of what it might read a request does to count on: this
+// total takes long anyway, and there are others who wait.
+const countShare = 4
 
 // turnWait is how long a request waits for another that counts the same search, and
 // begunWait where that one has counted before, so that it will take longer.
