@@ -19,7 +19,7 @@ import (
 type Admission struct {
 	// Reads and Searches are how many requests may ask the store at once: those that
 	// an index answers, and those that look into texts. 0 means four for each
-	// processor, and one.
+	// processor, of either kind.
 	Reads, Searches int
 	// Waiting is how many more of each kind may wait for a place; 0 means 64 for each place.
 	Waiting int
@@ -32,7 +32,7 @@ func (a Admission) withDefaults() Admission {
 		a.Reads = 4 * runtime.GOMAXPROCS(0)
 	}
 	if a.Searches <= 0 {
-		a.Searches = runtime.GOMAXPROCS(0)
+		a.Searches = 4 * runtime.GOMAXPROCS(0)
 	}
 	if a.Patience <= 0 {
 		a.Patience = 500 * time.Millisecond

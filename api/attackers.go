@@ -19,6 +19,7 @@ type attackersResource struct {
 	store    AttackerReader
 	total    *cache[int64]
 	profiles *profiles
+	buffers  buffers
 }
 
 func newAttackers(o owner, store AttackerReader) *attackersResource {
@@ -100,7 +101,7 @@ func (a *attackersResource) list(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	return answer{body: pageOfParts(total, q.Limit, q.Offset, parts)}, nil
+	return a.buffers.page(total, q.Limit, q.Offset, parts, nil), nil
 }
 
 func (a *attackersResource) get(c *call) (answer, error) {

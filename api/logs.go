@@ -21,6 +21,7 @@ type logsResource struct {
 	total    *cache[int64]
 	counting *counting
 	rows     *renderedLogs
+	buffers  buffers
 }
 
 func newLogs(o owner, store LogReader) *logsResource {
@@ -62,28 +63,29 @@ func (l *logsResource) list(c *call) (answer, error) {
 	if atLeast {
 		l.counting.goOn(filter)
 	}
-	return answer{body: l.page(logs, total, atLeast, limit, offset)}, nil
+	return l.page(logs, total, atLeast, limit, offset), nil
 }
 
 // page is a page of events as it is sent. The total may be only a lower bound.
-func (l *logsResource) page(logs []repo.Log, total int64, atLeast bool, limit, offset int) []byte {
+func (l *logsResource) page(logs []repo.Log, total int64, atLeast bool, limit, offset int) answer {
 	parts := make([][]byte, len(logs))
 	for i := range logs {
 		parts[i] = l.rows.of(&logs[i])
 	}
-	b := pageOfParts(total, limit, offset, parts)
-	b = append(b[:len(b)-1], `,"next_cursor":`...)
-	if len(logs) == limit {
-		b = append(b, '"')
-		b = appendCursor(b, logs[limit-1].Place())
-		b = append(b, '"')
-	} else {
-		b = append(b, "null"...)
-	}
-	if atLeast {
-		b = append(b, `,"total_relation":"gte"`...)
-	}
-	return append(b, '}')
+	return l.buffers.page(total, limit, offset, parts, func(b []byte) []byte {
+		b = append(b[:len(b)-1], `,"next_cursor":`...)
+		if len(logs) == limit {
+			b = append(b, '"')
+			b = appendCursor(b, logs[limit-1].Place())
+			b = append(b, '"')
+		} else {
+			b = append(b, "null"...)
+		}
+		if atLeast {
+			b = append(b, `,"total_relation":"gte"`...)
+		}
+		return append(b, '}')
+	})
 }
 
 // appendCursor appends the wire form of a place: its nanoseconds since 1970 and its

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strconv"
+	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -58,14 +60,36 @@ func (r *renderedLogs) of(l *repo.Log) []byte {
 	return b
 }
 
-// pageOfParts is the envelope of a list around rows as they are sent, with some room
-// behind it.
-func pageOfParts(total int64, limit, offset int, parts [][]byte) []byte {
-	size := 128 + len(parts)
+// buffers are memory for pages, used again when a page has been sent: one of profiles
+// takes half a megabyte, and to make and clear that for each costs more than to fill
+// it.
+type buffers struct{ pool sync.Pool }
+
+// largestBuffer bounds what is kept for the next page.
+const largestBuffer = 1 << 20
+
+// page is the envelope of a list around rows as they are sent, and behind it what end
+// appends, which may be nil. The answer gives its memory back when it was sent.
+func (p *buffers) page(total int64, limit, offset int, parts [][]byte, end func(b []byte) []byte) answer {
+	size := 256 + len(parts)
 	for _, part := range parts {
 		size += len(part)
 	}
-	return appendPage(make([]byte, 0, size), total, limit, offset, func(b []byte) []byte {
+	kept, _ := p.pool.Get().(*[]byte)
+	if kept == nil {
+		kept = new([]byte)
+	}
+	b := slices.Grow((*kept)[:0], size)
+	b = appendPage(b, total, limit, offset, func(b []byte) []byte {
 		return appendArray(b, len(parts), func(b []byte, i int) []byte { return append(b, parts[i]...) })
 	})
+	if end != nil {
+		b = end(b)
+	}
+	return answer{body: b, sent: func() {
+		if cap(b) <= largestBuffer {
+			*kept = b
+			p.pool.Put(kept)
+		}
+	}}
 }

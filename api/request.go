@@ -61,6 +61,8 @@ type answer struct {
 	etag string
 	// length is the number of the body's bytes as text; "" counts them.
 	length string
+	// sent is called when the body is no longer needed; nil for none.
+	sent func()
 	// stream writes the answer itself; all else is then unused.
 	stream func(w http.ResponseWriter, r *http.Request) error
 }

@@ -287,6 +287,9 @@ func readBody(r *http.Request, op *contract.Operation, into any) error {
 
 // write sends the answer, or 304 when the client has it already.
 func (a *answer) write(w *recorder, r *http.Request, fixed *fixedLines) {
+	if a.sent != nil {
+		defer a.sent()
+	}
 	h := w.Header()
 	if a.header != nil {
 		a.header(h)

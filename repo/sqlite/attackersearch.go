@@ -3,7 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -38,11 +41,17 @@ type attackerSearches struct {
 	changes map[int64][]int64
 }
 
-// attackerSearch is what one search found, as of a version; 0 is none yet.
+// attackerSearch is one search.
 type attackerSearch struct {
-	turn    chan struct{}
+	// turn is taken by whoever brings it up to date.
+	turn  chan struct{}
+	found atomic.Pointer[foundAttackers]
+}
+
+// foundAttackers is what a search found, as of a version. It is never changed.
+type foundAttackers struct {
 	version int64
-	found   map[int64]struct{}
+	ids     map[int64]struct{}
 }
 
 func newAttackerSearches() *attackerSearches {
@@ -87,65 +96,67 @@ func (s *attackerSearches) of(search string) *attackerSearch {
 	return fresh
 }
 
-// matching runs f with the attackers that a search finds, whom f must not keep.
-func (s *Store) matching(ctx context.Context, tx *sql.Tx, search string, f func(found map[int64]struct{}) error) error {
+// matching returns the attackers that a search finds; nobody changes them.
+func (s *Store) matching(ctx context.Context, tx *sql.Tx, search string) (map[int64]struct{}, error) {
+	var version int64
+	if err := tx.QueryRowContext(ctx, selectCounter, counterAttackerVersion).Scan(&version); err != nil {
+		return nil, err
+	}
 	known := s.attackers.of(search)
+	// A request whose snapshot is older than what another one found sees the newer.
+	if found := known.found.Load(); found != nil && version <= found.version {
+		return found.ids, nil
+	}
 	select {
 	case known.turn <- struct{}{}:
 		defer func() { <-known.turn }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	var version int64
-	if err := tx.QueryRowContext(ctx, selectCounter, counterAttackerVersion).Scan(&version); err != nil {
-		return err
+	before := known.found.Load()
+	if before != nil && version <= before.version {
+		return before.ids, nil
 	}
-	// A request whose snapshot is older than what another one found sees the newer.
-	if version > known.version || known.found == nil {
-		if err := s.refresh(ctx, tx, known, search, version); err != nil {
-			known.version, known.found = 0, nil
-			return err
-		}
+	found, err := s.refresh(ctx, tx, before, search, version)
+	if err != nil {
+		return nil, err
 	}
-	return f(known.found)
+	known.found.Store(found)
+	return found.ids, nil
 }
 
-// refresh looks at those who were changed, or at all.
-func (s *Store) refresh(ctx context.Context, tx *sql.Tx, known *attackerSearch, search string, version int64) error {
-	query, args := "SELECT a.id FROM attackers AS a WHERE packed_contains_fold(?, a.search)", []any{search}
-	changed, ok := s.attackers.since(known.version, version)
-	if ok && known.found != nil {
-		for _, id := range changed {
-			delete(known.found, id)
+// refresh looks at those who were changed since, or at all.
+func (s *Store) refresh(ctx context.Context, tx *sql.Tx, before *foundAttackers, search string, version int64) (*foundAttackers, error) {
+	query, args := selectAttackerIDs+" WHERE packed_contains_fold(?, a.search)", []any{search}
+	found := &foundAttackers{version: version, ids: map[int64]struct{}{}}
+	if before != nil {
+		if changed, ok := s.attackers.since(before.version, version); ok {
+			found.ids = maps.Clone(before.ids)
+			for _, id := range changed {
+				delete(found.ids, id)
+			}
+			query += " AND a.id IN (SELECT value FROM json_each(?))"
+			args = append(args, jsonNumbers(changed))
 		}
-		query += " AND a.id IN (SELECT value FROM json_each(?))"
-		args = append(args, jsonNumbers(changed))
-	} else {
-		known.found = map[int64]struct{}{}
 	}
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = each(rows, func(scan func(...any) error) error {
+	return found, each(rows, func(scan func(...any) error) error {
 		var id int64
 		err := scan(&id)
-		known.found[id] = struct{}{}
+		found.ids[id] = struct{}{}
 		return err
 	})
-	if err == nil {
-		known.version = version
-	}
-	return err
 }
 
 // countMatching returns how many attackers a search finds.
 func (s *Store) countMatching(ctx context.Context, search string) (n int64, err error) {
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		return s.matching(ctx, tx, search, func(found map[int64]struct{}) error {
-			n = int64(len(found))
-			return nil
-		})
+		found, err := s.matching(ctx, tx, search)
+		n = int64(len(found))
+		return err
 	})
 	return n, err
 }
@@ -153,24 +164,22 @@ func (s *Store) countMatching(ctx context.Context, search string) (n int64, err 
 // searchedPage is a page of a search: few are sorted, of many the index that is in
 // the order of the page is walked.
 func (s *Store) searchedPage(ctx context.Context, tx *sql.Tx, q repo.AttackerQuery) ([]repo.Attacker, error) {
-	var ids []int64
-	limit, offset := q.Limit, q.Offset
-	err := s.matching(ctx, tx, q.Search, func(found map[int64]struct{}) (err error) {
-		if len(found) <= fewAttackers {
-			for id := range found {
-				ids = append(ids, id)
-			}
-			return nil
-		}
-		ids, err = walkAttackers(ctx, tx, q, found)
-		offset = 0
-		return err
-	})
+	found, err := s.matching(ctx, tx, q.Search)
 	if err != nil {
 		return nil, err
 	}
+	var ids []int64
+	offset := q.Offset
+	if len(found) <= fewAttackers {
+		ids = slices.Collect(maps.Keys(found))
+	} else {
+		offset = 0
+		if ids, err = walkAttackers(ctx, tx, q, found); err != nil {
+			return nil, err
+		}
+	}
 	return s.attackersOf(ctx, tx, "SELECT a.id, a.updated_at, a.event_count FROM attackers AS a WHERE a.id IN (SELECT value FROM json_each(?))"+
-		attackersOrder(q.Sort)+" LIMIT ? OFFSET ?", jsonNumbers(ids), limit, offset)
+		attackersOrder(q.Sort)+" LIMIT ? OFFSET ?", jsonNumbers(ids), q.Limit, offset)
 }
 
 const selectAttackerIDs = "SELECT a.id FROM attackers AS a"
