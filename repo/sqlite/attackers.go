@@ -220,13 +220,24 @@ func pageOfAttackers(q repo.AttackerQuery) (string, []any) {
 
 // Attackers returns a page, behaviour included.
 func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) (list []repo.Attacker, err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) (err error) {
-		if q.Search != "" && q.Service == "" {
-			list, err = s.searchedPage(ctx, tx, q)
+	if list, ok, err := s.knownAttackers(ctx, q); ok || err != nil {
+		return list, wrapped("list attackers", err)
+	}
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		version, err := attackerVersionOf(ctx, tx)
+		if err != nil {
 			return err
 		}
-		query, args := pageOfAttackers(q)
-		list, err = s.attackersOf(ctx, tx, query, args...)
+		var versions []attackerVersion
+		if q.Search != "" && q.Service == "" {
+			list, versions, err = s.searchedPage(ctx, tx, q)
+		} else {
+			query, args := pageOfAttackers(q)
+			list, versions, err = s.attackersOf(ctx, tx, query, args...)
+		}
+		if err == nil {
+			s.answers.attackerPages.Add(q, versioned[int64, []attackerVersion]{version, versions})
+		}
 		return err
 	})
 	if err != nil {
@@ -236,22 +247,46 @@ func (s *Store) Attackers(ctx context.Context, q repo.AttackerQuery) (list []rep
 }
 
 // CountAttackers returns how many attackers the filter chooses.
-func (s *Store) CountAttackers(ctx context.Context, f repo.AttackerFilter) (int64, error) {
-	switch {
-	case f.IsZero():
+func (s *Store) CountAttackers(ctx context.Context, f repo.AttackerFilter) (n int64, err error) {
+	if f.IsZero() {
 		return s.count(ctx, "attackers", selectCounter, counterAttackers)
-	case f.Search == "":
-		return s.count(ctx, "attackers", "SELECT count(*) FROM attacker_services WHERE service = ?", f.Service)
 	}
-	if f.Service == "" {
-		n, err := s.countMatching(ctx, f.Search)
+	if s.answers.attackerCounts.Contains(f) {
+		version, err := attackerVersionOf(ctx, s.read)
 		if err != nil {
 			return 0, failed("count attackers", err)
 		}
-		return n, nil
+		if n, ok := known(s.answers.attackerCounts, f, version); ok {
+			return n, nil
+		}
 	}
-	c := attackersWhere(f)
-	return s.count(ctx, "attackers", "SELECT count(*) FROM attackers AS a"+c.where(), c.args...)
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		if n, err = s.countAttackers(ctx, tx, f); err != nil {
+			return err
+		}
+		version, err := attackerVersionOf(ctx, tx)
+		s.answers.attackerCounts.Add(f, versioned[int64, int64]{version, n})
+		return err
+	})
+	if err != nil {
+		return 0, failed("count attackers", err)
+	}
+	return n, nil
+}
+
+// countAttackers counts what a filter chooses.
+func (s *Store) countAttackers(ctx context.Context, tx *sql.Tx, f repo.AttackerFilter) (n int64, err error) {
+	switch {
+	case f.Search == "":
+		err = tx.QueryRowContext(ctx, "SELECT count(*) FROM attacker_services WHERE service = ?", f.Service).Scan(&n)
+	case f.Service == "":
+		found, err := s.matching(ctx, tx, f.Search)
+		return int64(len(found)), err
+	default:
+		c := attackersWhere(f)
+		err = tx.QueryRowContext(ctx, "SELECT count(*) FROM attackers AS a"+c.where(), c.args...).Scan(&n)
+	}
+	return n, err
 }
 
 // Attacker returns one profile, or [repo.ErrNotFound].

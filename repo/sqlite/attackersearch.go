@@ -98,8 +98,8 @@ func (s *attackerSearches) of(search string) *attackerSearch {
 
 // matching returns the attackers that a search finds; nobody changes them.
 func (s *Store) matching(ctx context.Context, tx *sql.Tx, search string) (map[int64]struct{}, error) {
-	var version int64
-	if err := tx.QueryRowContext(ctx, selectCounter, counterAttackerVersion).Scan(&version); err != nil {
+	version, err := attackerVersionOf(ctx, tx)
+	if err != nil {
 		return nil, err
 	}
 	known := s.attackers.of(search)
@@ -151,22 +151,12 @@ func (s *Store) refresh(ctx context.Context, tx *sql.Tx, before *foundAttackers,
 	})
 }
 
-// countMatching returns how many attackers a search finds.
-func (s *Store) countMatching(ctx context.Context, search string) (n int64, err error) {
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		found, err := s.matching(ctx, tx, search)
-		n = int64(len(found))
-		return err
-	})
-	return n, err
-}
-
 // searchedPage is a page of a search: few are sorted, of many the index that is in
 // the order of the page is walked.
-func (s *Store) searchedPage(ctx context.Context, tx *sql.Tx, q repo.AttackerQuery) ([]repo.Attacker, error) {
+func (s *Store) searchedPage(ctx context.Context, tx *sql.Tx, q repo.AttackerQuery) ([]repo.Attacker, []attackerVersion, error) {
 	found, err := s.matching(ctx, tx, q.Search)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var ids []int64
 	offset := q.Offset
@@ -175,7 +165,7 @@ func (s *Store) searchedPage(ctx context.Context, tx *sql.Tx, q repo.AttackerQue
 	} else {
 		offset = 0
 		if ids, err = walkAttackers(ctx, tx, q, found); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	return s.attackersOf(ctx, tx, "SELECT a.id, a.updated_at, a.event_count FROM attackers AS a WHERE a.id IN (SELECT value FROM json_each(?))"+

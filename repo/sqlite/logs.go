@@ -68,21 +68,17 @@ func pageOfLogs(q repo.LogQuery, n narrowed) (string, []any, error) {
 // Logs returns a page, newest first. A search that would have to read more events
 // than [Options.SearchRows] to find it gets [repo.ErrTooBroad].
 func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err error) {
+	key, again := pageKey(q)
+	if again {
+		if list, ok, err := s.knownPage(ctx, key); ok || err != nil {
+			return list, wrapped("list logs", err)
+		}
+	}
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		n, err := narrow(ctx, tx, q.LogFilter)
-		if err != nil {
+		if list, err = s.logPage(ctx, tx, q); err != nil || !again {
 			return err
 		}
-		if n.empty() || n.exact && n.count <= int64(q.Offset) {
-			list = []repo.Log{}
-			return nil
-		}
-		if n.hunted(q.Search) {
-			list, err = s.huntedPage(ctx, tx, q, n)
-			return err
-		}
-		list, err = s.page(ctx, tx, q, n)
-		return err
+		return s.rememberPage(ctx, tx, key, list)
 	})
 	if err != nil {
 		return nil, failed("list logs", err)
@@ -90,6 +86,19 @@ func (s *Store) Logs(ctx context.Context, q repo.LogQuery) (list []repo.Log, err
 	return list, nil
 }
 
+// logPage finds a page.
+func (s *Store) logPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery) ([]repo.Log, error) {
+	n, err := narrow(ctx, tx, q.LogFilter)
+	switch {
+	case err != nil:
+		return nil, err
+	case n.empty() || n.exact && n.count <= int64(q.Offset):
+		return []repo.Log{}, nil
+	case n.hunted(q.Search):
+		return s.huntedPage(ctx, tx, q, n)
+	}
+	return s.page(ctx, tx, q, n)
+}
 func (s *Store) page(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed) ([]repo.Log, error) {
 	query, args, err := pageOfLogs(q, n)
 	if err != nil {
@@ -199,33 +208,23 @@ func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err e
 	if f.IsZero() {
 		return s.count(ctx, "logs", selectCounter, counterLogs)
 	}
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		if f.Search == nil {
-			n, err = sumRollups(ctx, tx, spanOf(f))
-			return err
-		}
-		known, err := narrow(ctx, tx, f)
+	key := filterKey(f)
+	if s.answers.logCounts.Contains(key) {
+		version, err := logVersionOf(ctx, s.read)
 		if err != nil {
+			return 0, failed("count logs", err)
+		}
+		if n, ok := known(s.answers.logCounts, key, version); ok {
+			return n, nil
+		}
+	}
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		if n, err = s.countLogs(ctx, tx, f); err != nil {
 			return err
 		}
-		if known.empty() || known.exact {
-			n = known.count
-			return nil
-		}
-		if known.hunted(f.Search) {
-			n, err = s.countByIndex(ctx, tx, f)
-			return err
-		}
-		if e, ok := hasFacet(f.Search); ok {
-			n, err = sumFacet(ctx, tx, e, known.span)
-			return err
-		}
-		var c conditions
-		if err := c.addExpr(f.Search, known.access); err != nil {
-			return err
-		}
-		c.addSpan(known.span, known.access)
-		return tx.QueryRowContext(ctx, "SELECT count(*) FROM logs"+c.where(), c.args...).Scan(&n)
+		version, err := logVersionOf(ctx, tx)
+		s.answers.logCounts.Add(key, versioned[logVersion, int64]{version, n})
+		return err
 	})
 	if err != nil {
 		if !errors.Is(err, repo.ErrTooBroad) {
@@ -234,4 +233,31 @@ func (s *Store) CountLogs(ctx context.Context, f repo.LogFilter) (n int64, err e
 		return n, failed("count logs", err)
 	}
 	return n, nil
+}
+
+// countLogs counts what a filter chooses.
+func (s *Store) countLogs(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (n int64, err error) {
+	if f.Search == nil {
+		return sumRollups(ctx, tx, spanOf(f))
+	}
+	known, err := narrow(ctx, tx, f)
+	if err != nil {
+		return 0, err
+	}
+	if known.empty() || known.exact {
+		return known.count, nil
+	}
+	if known.hunted(f.Search) {
+		return s.countByIndex(ctx, tx, f)
+	}
+	if e, ok := hasFacet(f.Search); ok {
+		return sumFacet(ctx, tx, e, known.span)
+	}
+	var c conditions
+	if err := c.addExpr(f.Search, known.access); err != nil {
+		return 0, err
+	}
+	c.addSpan(known.span, known.access)
+	err = tx.QueryRowContext(ctx, "SELECT count(*) FROM logs"+c.where(), c.args...).Scan(&n)
+	return n, err
 }

@@ -92,18 +92,18 @@ func (s *Store) logsByID(ctx context.Context, tx *sql.Tx, ids []int64) ([]repo.L
 }
 
 // attackersOf returns the profiles that a query names by their versions, in its
-// order.
-func (s *Store) attackersOf(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]repo.Attacker, error) {
+// order, and the versions.
+func (s *Store) attackersOf(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]repo.Attacker, []attackerVersion, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	versions, err := collect(rows, func(scan func(...any) error) (v attackerVersion, err error) {
 		err = scan(&v.id, &v.updatedAt, &v.events)
 		return v, err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list := make([]repo.Attacker, len(versions))
 	at := map[int64]int{}
@@ -117,14 +117,14 @@ func (s *Store) attackersOf(ctx context.Context, tx *sql.Tx, query string, args 
 		list[i] = a
 	}
 	if len(missing) == 0 {
-		return list, nil
+		return list, versions, nil
 	}
 	rows, err = tx.QueryContext(ctx, "SELECT a.id, length(a.state), "+attackerColumns+
 		" FROM attackers AS a WHERE a.id IN (SELECT value FROM json_each(?))", jsonNumbers(missing))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return list, each(rows, func(scan func(...any) error) error {
+	return list, versions, each(rows, func(scan func(...any) error) error {
 		var id, size int64
 		a, err := scanAttacker(func(columns ...any) error { return scan(append([]any{&id, &size}, columns...)...) })
 		if err != nil {

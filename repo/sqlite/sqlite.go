@@ -109,6 +109,7 @@ type Store struct {
 	segments   segmentList
 	rows       *rowCache
 	attackers  *attackerSearches
+	answers    *answers
 
 	closeOnce sync.Once
 	closeErr  error
@@ -184,6 +185,7 @@ func newStore(drv driver.Driver, o Options, name dsn, kept connection) *Store {
 		counts:     newSearchCounts(),
 		rows:       newRowCache(),
 		attackers:  newAttackerSearches(),
+		answers:    newAnswers(),
 	}
 	if kept != nil {
 		s.keeper = kept

@@ -13,6 +13,14 @@ import (
 // failed says what could not be done, and names the trouble of a disk.
 func failed(what string, err error) error { return fmt.Errorf("%s: %w", what, trouble(err)) }
 
+// wrapped is failed for an error that may be nil.
+func wrapped(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return failed(what, err)
+}
+
 // trouble gives the errors of SQLite that tell of the disk their name in package
 // repo, by their result codes: their texts differ between versions.
 func trouble(err error) error {
