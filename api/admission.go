@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -44,9 +46,18 @@ func (a Admission) withDefaults() Admission {
 // many there are, they take no place of another read.
 type admission struct{ reads, searches *gate }
 
-func newAdmission(a Admission) *admission {
+func newAdmission(a Admission, now func() time.Time, log *slog.Logger) *admission {
 	a = a.withDefaults()
-	return &admission{reads: newGate("read", a.Reads, a), searches: newGate("search", a.Searches, a)}
+	newGate := func(kind string, places int) *gate {
+		most := a.Waiting
+		if most <= 0 {
+			most = 64 * places
+		}
+		return &gate{
+			kind: kind, places: semaphore.NewWeighted(int64(places)), most: int64(most), patience: a.Patience, now: now, log: log,
+		}
+	}
+	return &admission{reads: newGate("read", a.Reads), searches: newGate("search", a.Searches)}
 }
 
 // gate lets a number of requests work at once. The next ones wait, first come, first
@@ -57,16 +68,31 @@ type gate struct {
 	places   *semaphore.Weighted
 	most     int64
 	patience time.Duration
+	now      func() time.Time
+	log      *slog.Logger
 
 	waiting, shed atomic.Int64
+	// told is when it was logged last that requests are turned away, in nanoseconds
+	// since 1970.
+	told atomic.Int64
 }
 
-func newGate(kind string, places int, a Admission) *gate {
-	most := a.Waiting
-	if most <= 0 {
-		most = 64 * places
+// errShed is why a request was turned away. It has no line in the log of its own:
+// a thousand a second would hide all others.
+var errShed = errors.New("there was no place to work")
+
+// tellEvery is the pace at which overload is logged.
+const tellEvery = 10 * time.Second
+
+// turnAway counts a request that gets no place.
+func (g *gate) turnAway(ctx context.Context) error {
+	n := g.shed.Add(1)
+	now, last := g.now().UnixNano(), g.told.Load()
+	if now-last >= int64(tellEvery) && g.told.CompareAndSwap(last, now) {
+		g.log.LogAttrs(ctx, slog.LevelWarn, "more is asked than can be answered: requests are turned away with 503",
+			slog.String("work", g.kind), slog.Int64("since_start", n))
 	}
-	return &gate{kind: kind, places: semaphore.NewWeighted(int64(places)), most: int64(most), patience: a.Patience}
+	return errOverloaded.because(errShed)
 }
 
 // enter waits for a place, which leave gives back. It returns [errOverloaded] when
@@ -78,8 +104,7 @@ func (g *gate) enter(ctx context.Context) error {
 	}
 	if g.waiting.Add(1) > g.most {
 		g.waiting.Add(-1)
-		g.shed.Add(1)
-		return errOverloaded
+		return g.turnAway(ctx)
 	}
 	defer g.waiting.Add(-1)
 	limited, cancel := context.WithTimeout(ctx, g.patience)
@@ -91,8 +116,7 @@ func (g *gate) enter(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("wait for a place: %w", ctx.Err())
 	default:
-		g.shed.Add(1)
-		return errOverloaded
+		return g.turnAway(ctx)
 	}
 }
 

@@ -1,10 +1,13 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -121,6 +124,29 @@ func TestAdmission_NobodyWaitsLong(t *testing.T) {
 		release()
 		under.Wait()
 		w.Viewer.Get("/api/v1/logs").OK() // the place of the one that went was not lost
+	})
+}
+
+// TestAdmission_OverloadDoesNotFloodTheLog, where the cause of it may stand.
+func TestAdmission_OverloadDoesNotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		w := testutil.New(t, testutil.WallClock(), testutil.With(func(o *api.Options) {
+			o.Log = slog.New(slog.NewTextHandler(&logged, nil))
+			o.Admission = api.Admission{Reads: 1}
+		}))
+		release := w.Calls.Hold("Logs")
+		var under asking
+		under.get(w, http.StatusOK, "/api/v1/logs")
+		for range 30 { // half a second each
+			w.Viewer.Get("/api/v1/logs").Want(http.StatusServiceUnavailable)
+		}
+		release()
+		under.Wait()
+		assert.Equal(t, 2, strings.Count(logged.String(), "\n"), logged.String()) // in 15 s
+		assert.Contains(t, logged.String(), "level=WARN")
+		assert.Contains(t, logged.String(), "work=read since_start=21")
 	})
 }
 

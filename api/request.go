@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -183,6 +184,8 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func logAccess(ctx context.Context, log *slog.Logger, r *http.Request, w *recorder, took time.Duration) {
 	level := slog.LevelInfo
 	switch {
+	case errors.Is(w.cause, errShed):
+		level = slog.LevelDebug
 	case w.status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	case w.status < http.StatusBadRequest && (r.Method == http.MethodGet || r.Method == http.MethodHead):

@@ -138,7 +138,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("throttle: %w", err)
 	}
 	s := &Server{
-		Options: o, mux: http.NewServeMux(), ids: newRequestIDs(), fixed: newFixedLines(), admission: newAdmission(o.Admission), cors: newCORS(o.CORSOrigins),
+		Options: o, mux: http.NewServeMux(), ids: newRequestIDs(), fixed: newFixedLines(), admission: newAdmission(o.Admission, o.Now, o.Log), cors: newCORS(o.CORSOrigins),
 		tokens: tokens, throttle: throttle,
 	}
 	s.page = sync.OnceValues(func() ([]byte, error) { return contract.Page(o.Contract) })
