@@ -61,7 +61,8 @@ type SourceStatus struct {
 	// is, both after decompression (Size is 0 for a .gz that is not yet read whole),
 	// and Lag their difference.
 	Offset, Size, Lag int64
-	// BehindSince is the wall time from which on Lag has never been 0; zero when it is.
+	// BehindSince is the wall time at which the oldest bytes that are not committed
+	// were first seen, about; zero when Lag is 0.
 	BehindSince time.Time
 	Counts
 	// RejectedBy counts rejects by their reason; IgnoredBy the ignored lines that
@@ -120,7 +121,19 @@ type onBoard struct {
 	connections int
 	// folds says that the source may be summed up: it came by itself.
 	folds bool
+	// marks are the sizes beyond Offset at which the file was seen, and when, oldest
+	// first; one stands for all that was seen within markGap.
+	marks   []sizeMark
+	markGap time.Duration
 }
+
+type sizeMark struct {
+	at   time.Time
+	size int64
+}
+
+// mostMarks bounds the marks of a source; with more, two and two become one.
+const mostMarks = 64
 
 func newBoard(now func() time.Time) *board {
 	return &board{now: now, sources: map[int]*onBoard{}, streams: map[streamName]int{}}
@@ -206,13 +219,48 @@ func (b *board) source(id int, change func(*SourceStatus)) {
 	}
 }
 
+// noteLag finds out since when there are bytes that are not committed.
 func (s *onBoard) noteLag(now func() time.Time) {
-	switch behind := s.Size > s.Offset; {
-	case !behind:
-		s.BehindSince = time.Time{}
-	case s.BehindSince.IsZero():
-		s.BehindSince = now()
+	last := len(s.marks) - 1
+	if last >= 0 && s.Size < s.marks[last].size { // another file, or it was cut
+		s.marks = s.marks[:0]
 	}
+	stored := 0
+	for stored < len(s.marks) && s.marks[stored].size <= s.Offset {
+		stored++
+	}
+	s.marks = slices.Delete(s.marks, 0, stored)
+	last = len(s.marks) - 1
+	switch {
+	case last < 0:
+		s.markGap = 0
+		if s.Size > s.Offset {
+			s.marks = append(s.marks, sizeMark{now(), s.Size})
+		}
+	case s.Size > s.marks[last].size:
+		if at := now(); at.Sub(s.marks[last].at) >= s.markGap {
+			s.marks = append(s.marks, sizeMark{at, s.Size})
+		} else {
+			s.marks[last].size = s.Size
+		}
+	}
+	if len(s.marks) > mostMarks {
+		s.thinMarks()
+	}
+	s.BehindSince = time.Time{}
+	if len(s.marks) > 0 {
+		s.BehindSince = s.marks[0].at
+	}
+}
+
+// thinMarks joins marks in pairs: the time of the first, the size of the second.
+func (s *onBoard) thinMarks() {
+	kept := s.marks[:0]
+	for i := 0; i < len(s.marks); i += 2 {
+		kept = append(kept, sizeMark{s.marks[i].at, s.marks[min(i+1, len(s.marks)-1)].size})
+	}
+	s.marks = kept
+	s.markGap = 2 * s.marks[len(s.marks)-1].at.Sub(s.marks[0].at) / mostMarks
 }
 
 func (b *board) all(change func(*Status)) {
