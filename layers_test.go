@@ -68,10 +68,11 @@ func imitated(importPath string) []string {
 	}
 }
 
-// goList asks the Go command, with -json and the given arguments.
+// goList asks the Go command, with -json and the given arguments. Without -pgo=off
+// a profile beside a command gives each package a second name.
 func goList(t *testing.T, args ...string) []goPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,GoFiles,Imports"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-pgo=off", "-json=ImportPath,GoFiles,Imports"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
