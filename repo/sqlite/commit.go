@@ -57,7 +57,7 @@ func (s *Store) Commit(ctx context.Context, b *repo.Batch) error {
 	for i, r := range b.Receipts {
 		r.Accepted, r.Duplicate, r.At = w.receipts[i][0], w.receipts[i][1], w.now
 	}
-	s.boundWAL(ctx)
+	s.moveWAL(ctx)
 	return nil
 }
 

@@ -58,11 +58,21 @@ func (d dsn) writer(o Options) string {
 	if !d.memory {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(NORMAL)")
-		q.Add("_pragma", "wal_autocheckpoint("+strconv.Itoa(o.CheckpointPages)+")")
+		// The checkpointer does it; this is for a log that it could not move.
+		q.Add("_pragma", "wal_autocheckpoint("+strconv.Itoa(4*o.CheckpointPages)+")")
 		// A log that a long reader let grow is cut back once it was moved whole.
 		q.Add("_pragma", "journal_size_limit("+strconv.Itoa(2*4096*o.CheckpointPages)+")")
 		q.Add("_pragma", "cache_size(-"+strconv.Itoa(o.CacheKiB)+")")
 	}
+	return d.base + "?" + q.Encode()
+}
+
+// checkpointer is the name for the connection that only moves the write-ahead log.
+func (d dsn) checkpointer(o Options) string {
+	q := d.common(o)
+	q.Add("_pragma", "synchronous(NORMAL)")
+	q.Add("_pragma", "wal_autocheckpoint(0)")
+	q.Add("_pragma", "cache_size(-256)")
 	return d.base + "?" + q.Encode()
 }
 

@@ -49,7 +49,7 @@ func (s *Store) Expire(ctx context.Context, before time.Time, limit int) (remove
 	if err != nil {
 		return 0, false, failed("expire", err)
 	}
-	s.boundWAL(ctx)
+	s.moveWAL(ctx)
 	return removed, more, nil
 }
 

@@ -282,7 +282,7 @@ func TestPragmas(t *testing.T) {
 		"journal_mode":       {"wal", "wal"},
 		"synchronous":        {"1", ""},
 		"foreign_keys":       {"1", ""},
-		"wal_autocheckpoint": {"1000", ""},
+		"wal_autocheckpoint": {"4000", ""},
 		"journal_size_limit": {"8192000", ""},
 		"cache_size":         {"-8000", "-1000"},
 		"query_only":         {"0", "1"},

@@ -50,9 +50,9 @@ type Options struct {
 	// Readers is the size of the read-only pool; 0 means twice GOMAXPROCS, at
 	// least 4.
 	Readers int
-	// CheckpointPages is after how many pages of 4 KiB in the write-ahead log a
-	// commit moves them into the database; 0 means 16384 (64 MiB). More makes
-	// ingest faster and the log bigger.
+	// CheckpointPages is after how many pages of 4 KiB in the write-ahead log they are
+	// moved into the database; 0 means 16384 (64 MiB). More makes ingest faster and
+	// the log bigger.
 	CheckpointPages int
 	// CacheKiB is the page cache of the writer, in KiB, and bounds that of each
 	// reader to an eighth of it; 0 means 32768. It takes twice as much memory, since
@@ -103,6 +103,8 @@ type Store struct {
 	walLimit atomic.Int64
 	walBase  int64
 	keeper   driver.Conn // of a database in memory
+	// checkpoints is nil for a database in memory.
+	checkpoints *checkpointer
 
 	searchRows int64
 	counts     *searchCounts
@@ -145,6 +147,11 @@ func openFile(ctx context.Context, drv driver.Driver, o Options, migrate bool) (
 	err = s.connectWriter(ctx, o.BusyTimeout)
 	if err == nil && migrate {
 		err = migrateSchema(ctx, s.write)
+	}
+	if err == nil {
+		beside := sql.OpenDB(connector{driver: drv, dsn: name.checkpointer(o)})
+		beside.SetMaxOpenConns(1)
+		s.checkpoints = newCheckpointer(beside, o.CheckpointPages)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Path, errors.Join(trouble(err), s.Close()))
@@ -301,7 +308,11 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		// The writer goes last: SQLite moves the log when the last connection closes,
 		// which a read-only one could not do.
-		err := errors.Join(s.read.Close(), s.write.Close())
+		var err error
+		if s.checkpoints != nil {
+			err = s.checkpoints.close()
+		}
+		err = errors.Join(err, s.read.Close(), s.write.Close())
 		if s.keeper != nil {
 			err = errors.Join(err, s.keeper.Close())
 		}
