@@ -4,11 +4,15 @@
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 BIN     := bin/decnet
+# Where time goes under load, for the compiler (docs/performance.md). It is named
+# here and not default.pgo, so that tests are not compiled twice for it.
+PROFILE := cmd/decnet/decnet.pgo
 CAPTURE := examples/cowrie/tpot-2025-10-24.jsonl
 DATA    ?= data
 FOLLOW  ?= $(DATA)/decnet.log
 BENCH   ?= .
 COUNT   ?= 1
+URL     ?= http://127.0.0.1:6060
 MUTATE  ?= repo profile fleet auth contract ingest api
 
 # The race detector needs cgo and a C compiler. SQLite translated to Go, and the C
@@ -29,7 +33,7 @@ endif
 COVERED := ./api,./repo/sqlite,./testutil
 COVER   := 85
 
-.PHONY: help run build test test-full-race guard fuzz scorecard vet lint vuln fmt fmt-check check bench cover isolation layers smoke docs clean spec mutate browser screenshots
+.PHONY: help run build test test-full-race guard fuzz scorecard vet lint vuln fmt fmt-check check bench bench-quick profile cover isolation layers smoke docs clean spec mutate browser screenshots
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +44,7 @@ run: build ## Serve a real honeypot capture on 127.0.0.1:8000, and follow data/d
 	$(BIN) serve --data-dir $(DATA) --ingest-log-file $(FOLLOW) --ingest $(CAPTURE)
 
 build: ## Build bin/decnet, one static binary.
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags='-s -w' -o $(BIN) ./cmd/decnet
+	CGO_ENABLED=0 $(GO) build -pgo=$(PROFILE) -trimpath -buildvcs=auto -ldflags='-s -w' -o $(BIN) ./cmd/decnet
 
 test: ## Run all tests, shuffled and with the race detector where there is a C compiler.
 ifneq ($(CAN_RACE),yes)
@@ -112,6 +116,12 @@ check: ## Run all that CI runs.
 
 bench: ## Run the benchmarks; BENCH=regexp, COUNT=10 for benchstat.
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+bench-quick: ## Run each benchmark for a moment, on small databases: two minutes, and a look only.
+	$(GO) test -short -run '^$$' -bench '$(BENCH)' -benchtime 50ms ./...
+
+profile: ## Make the profile of the build anew, from a service under load (docs/performance.md); URL says where it serves profiles.
+	curl -fsS -o $(PROFILE) "$(URL)/debug/pprof/profile?seconds=30"
 
 cover: ## Print the coverage of api, repo/sqlite and testutil; fail below 85 %.
 	$(GO) test -coverpkg=$(COVERED) -coverprofile=cover.out ./...

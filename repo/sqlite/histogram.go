@@ -147,6 +147,14 @@ func (h *histogram) addPart(ctx context.Context, tx *sql.Tx, p part) error {
 		return nil
 	}
 	size := p.resolution * int64(time.Minute)
+	var expired bool
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM expired_rollups WHERE resolution = ?)", p.resolution).Scan(&expired); err != nil {
+		return err
+	}
+	if !expired {
+		return h.addRows(ctx, tx, size, "SELECT bucket, count FROM rollups WHERE resolution = ? AND bucket >= ? AND bucket < ? ORDER BY bucket",
+			p.resolution, p.from/size, p.to/size)
+	}
 	// Both are walked along their keys and merged: nothing is sorted.
 	return h.addRows(ctx, tx, size, `SELECT bucket, count FROM rollups
 			WHERE resolution = ?1 AND bucket >= ?2 AND bucket < ?3

@@ -52,7 +52,7 @@ func newSearchCounts() *searchCounts {
 func (c *searchCounts) forget(version int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.least = version
+	c.least = max(c.least, version)
 	c.searches.Purge()
 }
 

@@ -138,3 +138,12 @@ func (s *Store) attackersOf(ctx context.Context, tx *sql.Tx, query string, args 
 		return nil
 	})
 }
+
+// Forget drops all that is remembered in memory of rows and of queries. No answer
+// depends on it; it is for who measures what an answer costs the first time.
+func (s *Store) Forget() {
+	s.rows.forget()
+	s.answers.forget()
+	s.counts.forget(0)
+	s.attackers.searches.Purge()
+}

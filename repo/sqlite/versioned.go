@@ -44,6 +44,13 @@ func newAnswers() *answers {
 	return a
 }
 
+func (a *answers) forget() {
+	a.logPages.Purge()
+	a.logCounts.Purge()
+	a.attackerPages.Purge()
+	a.attackerCounts.Purge()
+}
+
 // known returns what is remembered of a query as of a version.
 func known[K, V comparable, T any](cache *lru.Cache[K, versioned[V, T]], key K, version V) (value T, ok bool) {
 	if v, ok := cache.Get(key); ok && v.version == version {
