@@ -82,9 +82,18 @@ func TCP() Option { return func(s *settings) { s.tcp = true } }
 // Decoys lets a driver run the fleet.
 func Decoys(d fleet.Driver) Option { return func(s *settings) { s.driver = d } }
 
-// With changes the options of the server, for what has no option here.
+// With changes the options of the server, for what has no option here. Several are
+// applied in their order.
 func With(change func(o *api.Options)) Option {
-	return func(s *settings) { s.behavior = change }
+	return func(s *settings) {
+		before := s.behavior
+		s.behavior = func(o *api.Options) {
+			if before != nil {
+				before(o)
+			}
+			change(o)
+		}
+	}
 }
 
 // Broken puts a defect before the server: where it returns true it has answered

@@ -3,6 +3,9 @@ package testutil_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
+	"decnet/api"
 	"decnet/testutil"
 )
 
@@ -53,4 +56,15 @@ func (s *scope) end() {
 	for i := len(s.cleanups) - 1; i >= 0; i-- {
 		s.cleanups[i]()
 	}
+}
+
+// TestWith_Several: none of them may silently replace another.
+func TestWith_Several(t *testing.T) {
+	t.Parallel()
+	var order []string
+	note := func(name string) testutil.Option {
+		return testutil.With(func(*api.Options) { order = append(order, name) })
+	}
+	testutil.New(t, note("first"), note("second"))
+	assert.Equal(t, []string{"first", "second"}, order)
 }

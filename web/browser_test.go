@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"decnet/api"
 	"decnet/repo"
 	"decnet/testutil"
 )
@@ -26,6 +28,7 @@ func TestBrowser(t *testing.T) {
 		"EveryPage": everyPage, "LiveTail": liveTail, "Export": export, "DragZoom": dragZoom, "Deploy": deploy,
 		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings,
 		"DeepLink": deepLink, "Columns": columns, "RunningFleet": runningFleet, "HiddenTab": hiddenTab, "OnPaper": onPaper, "Wide": wide, "Interactive": interactive, "OldEventsComeLate": oldEventsComeLate,
+		"LongTotal": longTotal,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,6 +154,39 @@ func oldEventsComeLate(t *testing.T, browser context.Context) {
 	p.until(`!!document.querySelector('.chip.live')`)
 	s.Seed(1)
 	p.until(`document.querySelector('.count').textContent === '451 events'`)
+	p.harmless()
+}
+
+// slowCount is a store that needs long to count a search.
+type slowCount struct {
+	api.Store
+
+	done atomic.Bool
+}
+
+// CountLogs implements [api.LogReader].
+func (s *slowCount) CountLogs(ctx context.Context, f repo.LogFilter) (int64, error) {
+	n, err := s.Store.CountLogs(ctx, f)
+	if err == nil && f.Search != nil && !s.done.Load() {
+		return n - 1, repo.ErrTooBroad
+	}
+	return n, err
+}
+
+// longTotal: a total that is only a lower bound says so, until it was counted.
+func longTotal(t *testing.T, browser context.Context) {
+	store := &slowCount{}
+	s := newSite(t, testutil.With(func(o *api.Options) {
+		store.Store = o.Store
+		o.Store = store
+	}))
+	s.Seed(30)
+	p := s.open(browser, 1440, 900)
+	p.signIn(s.ViewerUser().Username, testutil.Password)
+	p.visit("/events?search=ssh")
+	p.until(`document.querySelector('.count').textContent.startsWith('At least ')`)
+	store.done.Store(true)
+	p.until(`/^[0-9]+ events match$/.test(document.querySelector('.count').textContent)`)
 	p.harmless()
 }
 

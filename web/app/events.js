@@ -43,8 +43,19 @@ function useEvents(filter, active) {
     // and is shown once. The page is by time, so its ids say nothing of where to
     // begin.
     const load = () => get('/logs', { ...filter, limit: step }, abort.signal).then(
-      (page) => set((x) => ({ rows: merge(page.data, x.rows), total: page.total, loading: false })),
+      (page) => { set((x) => ({ rows: merge(page.data, x.rows), total: page.total, atLeast: isLeast(page), loading: false })); if (isLeast(page)) recount(); },
       (error) => { if (!abort.signal.aborted) set((x) => ({ ...x, loading: false, error })); });
+    // A total that is only a lower bound is being counted on meanwhile.
+    let timer;
+    const recount = () => {
+      timer = setTimeout(async () => {
+        try {
+          const page = document.hidden ? null : await get('/logs', { ...filter, limit: 1 }, abort.signal);
+          if (page) set((x) => ({ ...x, total: Math.max(page.total, x.rows.length), atLeast: isLeast(page) }));
+          if (!page || isLeast(page)) recount();
+        } catch { /* the bound stays */ }
+      }, 2000);
+    };
     let opened = false, began = false;
     const stop = follow({
       params: filter, onRows: paint.add,
@@ -55,7 +66,7 @@ function useEvents(filter, active) {
       },
     });
     if (document.hidden && !began) { began = true; load(); }
-    return () => { abort.abort(); stop(); paint.stop(); };
+    return () => { abort.abort(); clearTimeout(timer); stop(); paint.stop(); };
   }, [key, round]);
   useEffect(() => {
     if (!active || !held.length) return;
@@ -68,12 +79,15 @@ function useEvents(filter, active) {
     busy.current = true;
     try {
       const page = await get('/logs', { ...filter, limit: step, offset: s.rows.length });
-      set((x) => ({ ...x, rows: merge(x.rows, page.data), total: Math.max(page.total, x.rows.length) }));
+      set((x) => ({ ...x, rows: merge(x.rows, page.data), total: Math.max(page.total, x.rows.length), atLeast: isLeast(page) }));
     } catch { /* the next scroll tries again */ }
     busy.current = false;
   };
   return { ...s, live, held: held.length, more, arrived, again: () => again((n) => n + 1) };
 }
+
+// isLeast says that the total of a page is a lower bound.
+const isLeast = (page) => page.total_relation === 'gte';
 
 // useEvent finds an event that may be linked to: in the list, or else by its id.
 function useEvent(id, list) {
@@ -108,7 +122,7 @@ export function Events({ params }) {
     <div class="toolbar"><${SearchBar} value=${params.search || ''} rows=${list.rows} onSearch=${(search) => change({ search })} /><${Range} params=${params} change=${change} /></div>
     <section class="panel slim">${chart.error ? html`<${Failed} error=${chart.error} again=${chart.again} />` : html`<${Histogram} data=${chart.data} height=${110} onZoom=${(start, end) => change({ start, end })} />`}</section>
     ${missing && html`<${Failed} error=${missing.status === 404 ? { message: `There is no event ${params.open}. It may have expired.` } : missing} />`}
-    ${list.error ? html`<${Failed} error=${list.error} again=${list.again} />` : html`<div class="above"><p class="count dim" aria-live="off">${list.loading ? 'Loading' : plural(list.total, 'event')}${params.search || params.start || params.end ? ' match' : ''}</p><${Columns} columns=${columns} change=${setColumns} /></div>
+    ${list.error ? html`<${Failed} error=${list.error} again=${list.again} />` : html`<div class="above"><p class="count dim" aria-live="off">${list.loading ? 'Loading' : (list.atLeast ? 'At least ' : '') + plural(list.total, 'event')}${params.search || params.start || params.end ? ' match' : ''}</p><${Columns} columns=${columns} change=${setColumns} /></div>
     <div class=${'split' + (open ? ' opened' : '')}>
       ${list.loading ? html`<${Skeleton} rows=${12} />` : list.rows.length ? html`<${List} rows=${list.rows} total=${list.total} more=${list.more} columns=${columns} open=${open} show=${show} />`
         : html`<${Empty}>Nothing matches. ${params.search || params.start ? html`<a href="/events">Show all events</a>, or check the spelling: a value after a colon must be equal.` : 'The first event appears here by itself.'}<//>`}
