@@ -33,7 +33,7 @@ endif
 COVERED := ./api,./repo/sqlite,./testutil
 COVER   := 85
 
-.PHONY: help run build test test-full-race guard fuzz scorecard vet lint vuln fmt fmt-check check bench bench-quick profile cover isolation layers smoke docs clean spec mutate browser screenshots
+.PHONY: help run build test test-full-race guard fuzz scorecard vet lint vuln fmt fmt-check check bench bench-parts bench-quick profile cover isolation layers smoke docs clean spec mutate browser screenshots
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,7 +114,10 @@ mutate: ## Plant defects in the packages MUTATE and count those that no test fin
 check: ## Run all that CI runs.
 	bash .ci/run
 
-bench: ## Run the benchmarks; BENCH=regexp, COUNT=10 for benchstat.
+bench: build ## Measure all that docs/performance.md tells, some 15 minutes, and write docs/performance-run.md.
+	BENCH='$(BENCH)' bash tools/bench.sh
+
+bench-parts: ## Run the benchmarks of the parts; BENCH=regexp, COUNT=10 for benchstat.
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
 
 bench-quick: ## Run each benchmark for a moment, on small databases: two minutes, and a look only.
