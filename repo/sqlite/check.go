@@ -20,7 +20,7 @@ func (s *Store) Check(ctx context.Context) (repo.Report, error) {
 	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		c.tx = tx
 		for _, step := range []func() error{
-			c.integrity, c.foreignKeys, c.counters, c.rollups, c.facets, c.facetRollups, c.attackers, c.credentials,
+			c.integrity, c.foreignKeys, c.counters, c.rollups, c.facets, c.facetRollups, c.searchIndex, c.attackers, c.credentials,
 		} {
 			err := step()
 			if err = trouble(err); errors.Is(err, repo.ErrCorrupt) {
@@ -251,6 +251,19 @@ func (c *checker) facetRollups() error {
 		}
 	}
 	return nil
+}
+
+// searchIndex compares how many rows each segment of the index has with those that
+// are there. A segment that knows of too few would hide rows from a search.
+func (c *checker) searchIndex() error {
+	return c.query(func(scan func(...any) error) error {
+		var first, kept, is int64
+		err := scan(&first, &kept, &is)
+		if err == nil && kept != is {
+			c.wrong("search_index", "the segment from event %d on counts %d events and has %d", first, kept, is)
+		}
+		return err
+	}, `SELECT first_id, rows - removed, (SELECT count(*) FROM logs WHERE id BETWEEN first_id AND last_id) FROM search_segments`)
 }
 
 // attackers compares the columns with the states, and the states with the rows:

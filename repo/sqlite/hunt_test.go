@@ -319,3 +319,36 @@ func TestHunt_OneCounts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, want, n)
 }
+
+// TestHunt_CheckAndRepair: an index that lacks rows would hide them. Check tells, and
+// Repair drops it.
+func TestHunt_CheckAndRepair(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	rows := fillHunt(t, s, rand.New(rand.NewPCG(1, 2)), 5000)
+	index(t, s)
+	_, _, err := s.Expire(ctx, forever(), 50)
+	require.NoError(t, err)
+	rep, err := s.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, rep.Findings, "what expired is known")
+	rawSQL(t, path, "UPDATE search_segments SET rows = rows - 1")
+	rep, err = s.Check(ctx)
+	require.NoError(t, err)
+	require.Len(t, rep.Findings, 1)
+	assert.Equal(t, "search_index", rep.Findings[0].Kind)
+	require.NoError(t, s.Repair(ctx))
+	rep, err = s.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, rep.Findings)
+	kept := slices.DeleteFunc(naive(rows, repo.LogFilter{}), func(l repo.Log) bool {
+		_, err := s.Log(ctx, l.ID)
+		return errors.Is(err, repo.ErrNotFound)
+	})
+	f := repo.LogFilter{Search: repo.ParseSearch("rare:needle1")}
+	assertHunt(t, s, kept, f, "repaired")
+	assert.Positive(t, index(t, s))
+	assertHunt(t, s, kept, f, "and indexed again")
+}

@@ -16,7 +16,7 @@ func (s *Store) Repair(ctx context.Context) error {
 			return err
 		}
 		for _, step := range []func() error{
-			w.repairIndexes, w.repairRollups, w.repairFacets, w.repairFacetRollups, w.repairAttackers, w.repairCredentials, w.repairCounters,
+			w.repairIndexes, w.repairRollups, w.repairFacets, w.repairFacetRollups, w.repairSearchIndex, w.repairAttackers, w.repairCredentials, w.repairCounters,
 		} {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -29,6 +29,7 @@ func (s *Store) Repair(ctx context.Context) error {
 		return w.writeCounters()
 	})
 	s.rows.forget()
+	s.counts.forget(0)
 	if err != nil {
 		return failed("repair", err)
 	}
@@ -104,6 +105,22 @@ func (w *batchWriter) repairFacetRollups() error {
 			}
 		}
 	}
+	return nil
+}
+
+// repairSearchIndex drops the index where Check complains of it: it is made anew in
+// the background, and what it lacks is read.
+func (w *batchWriter) repairSearchIndex() error {
+	c := checker{ctx: w.ctx, tx: w.tx}
+	if err := c.searchIndex(); err != nil || len(c.report.Findings) == 0 {
+		return err
+	}
+	for _, query := range []string{"DELETE FROM search_segments", "DELETE FROM search_chunks"} {
+		if err := w.run(query); err != nil {
+			return err
+		}
+	}
+	w.add(counterSearchVersion, 1)
 	return nil
 }
 

@@ -98,7 +98,14 @@ func (x *Indexer) build(ctx context.Context) (did bool, err error) {
 	if err != nil || !did {
 		return false, err
 	}
-	return true, x.store.update(ctx, func(tx *sql.Tx) error { return putSegment(ctx, tx, seg, chunks) })
+	return true, x.store.update(ctx, func(tx *sql.Tx) error {
+		// Some may have expired since they were read.
+		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM logs WHERE id BETWEEN ? AND ?", seg.first, seg.last).Scan(&seg.rows)
+		if err != nil {
+			return err
+		}
+		return putSegment(ctx, tx, seg, chunks)
+	})
 }
 
 // unindexed returns the first id that no segment covers, and the last of a row.
@@ -124,7 +131,6 @@ func (x *Indexer) read(seg *segment, rows *sql.Rows) ([]trigram.Chunk, error) {
 		if err := scan(&l.ID, &nanos, &l.Decky, &l.Service, &l.EventType, &l.AttackerIP, &l.RawLine, &l.Fields); err != nil {
 			return err
 		}
-		seg.rows++
 		seg.firstTime, seg.lastTime = min(seg.firstTime, nanos), max(seg.lastTime, nanos)
 		if block := (l.ID - seg.first) / trigram.BlockRows; block != last {
 			x.builder.Begin(int(block))
