@@ -15,7 +15,7 @@ func TestLimits_AQueryBeyondTheLimitOfAHeader(t *testing.T) {
 	w := testutil.New(t)
 	for _, path := range []string{
 		"/api/v1/logs", "/api/v1/logs/histogram", "/api/v1/bounty", "/api/v1/attackers", "/api/v1/credentials",
-		"/api/v1/ingest/rejects", "/api/v1/stream",
+		"/api/v1/ingest/rejects", "/api/v1/stream", "/api/v1/attackers/00000000-0000-4000-8000-000000000001/commands",
 	} {
 		w.Admin.Get(path, "search", strings.Repeat("a", 1<<20)).Want(http.StatusRequestHeaderFieldsTooLarge)
 	}

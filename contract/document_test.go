@@ -94,6 +94,9 @@ func TestDocument_Parameters(t *testing.T) {
 			} else {
 				assert.True(t, s.MaxLength != nil || len(s.Enum) > 0, "%s %s is not bounded", op.ID, p.Name)
 			}
+			if s.Type.Is("string") && len(s.Enum) == 0 {
+				assert.Contains(t, op.Statuses, http.StatusRequestHeaderFieldsTooLarge, "%s: %s may be longer than a head", op.ID, p.Name)
+			}
 		}
 	}
 }
