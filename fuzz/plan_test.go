@@ -20,11 +20,17 @@ import (
 // newSpec reads openapi.yaml for the engine.
 func newSpec(t testing.TB) *engine.Spec {
 	t.Helper()
+	return specOf(t, decnet.OpenAPI())
+}
+
+// specOf reads a document with our formats.
+func specOf(t testing.TB, document []byte) *engine.Spec {
+	t.Helper()
 	var formats []engine.Format
 	for _, f := range contract.Formats() {
 		formats = append(formats, engine.Format{Name: f.Name, Valid: f.Valid, Sample: sampleOf(f.Name)})
 	}
-	s, err := engine.LoadSpec(decnet.OpenAPI(), engine.SpecOptions{
+	s, err := engine.LoadSpec(document, engine.SpecOptions{
 		Formats: formats, Absent: contract.AbsentValues,
 		RawBody: func(op *openapi3.Operation) bool {
 			raw, _ := op.RequestBody.Value.Extensions["x-raw"].(bool)

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"decnet"
 	"decnet/api"
 	"decnet/fuzz/engine"
 )
@@ -46,6 +49,7 @@ func defects() []defect {
 		aimed(filterDefects(), "listLogs", "listBounties"),
 		aimed(cacheDefects(), "getStats", "getHistogram", "getConfig", "listBounties", "setDeploymentLimit", "deleteUser", "reinit"),
 		aimed(writeDefects(), "changePassword", "resetUserPassword", "createUser", "setUserRole", "deleteSensor"),
+		documentDefects(),
 		foreignDefects(),
 	)
 }
@@ -145,6 +149,11 @@ func inputDefects() []defect {
 			})
 		})},
 		{name: "wrong media type is taken", want: "negative_data_rejection", wrap: editRequest(on(http.MethodPut, pathLimit), func(r *http.Request) { r.Header.Set("Content-Type", "application/json") })},
+		{name: "415 for a value that is wrong", want: "negative_data_rejection", wrap: edit(on(http.MethodPut, pathLimit), func(a *answer) {
+			if a.status == http.StatusUnprocessableEntity {
+				a.status = http.StatusUnsupportedMediaType
+			}
+		})},
 	}
 }
 
@@ -177,6 +186,29 @@ func accessDefects() []defect {
 			}
 		}), want: "query_token_is_ignored"},
 		{name: "stale token after demotion or a new password", modelFirst: true, store: func(s api.Store) api.Store { return versionIgnored{s} }},
+	}
+}
+
+// documentDefects are what the document does not tell, or tells wrongly. The
+// service is whole.
+func documentDefects() []defect {
+	const timeBound = ", pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-"
+	return []defect{
+		{name: "431 is not documented", want: "status_code_conformance", aim: undocumented("listLogs", "        '431': {$ref: '#/components/responses/HeaderTooLarge'}\n", "")},
+		{name: "format of our own without a pattern", want: "format_is_told", aim: undocumented("listLogs", timeBound, ", x-pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-")},
+		{name: "object in YAML that is documented as text", want: "response_schema_conformance", aim: undocumented(
+			"getSpecYAML", "            application/yaml:\n              schema: {}\n", "            application/yaml:\n              schema: {type: string}\n")},
+	}
+}
+
+// undocumented aims the run at one operation, by a document that differs from ours
+// wherever a text of it stands.
+func undocumented(id, from, to string) func(t testing.TB, c *engine.Config) {
+	return func(t testing.TB, c *engine.Config) {
+		t.Helper()
+		ours := string(decnet.OpenAPI())
+		require.Contains(t, ours, from)
+		c.Spec, c.Plan = specOf(t, []byte(strings.ReplaceAll(ours, from, to))), operations(id)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -265,7 +266,7 @@ func (w *world) signers() error {
 
 func (w *world) engineWorld() *engine.World {
 	return &engine.World{
-		Handler: w.handler(), Authorize: w.authorize, Do: w.do, Close: w.close,
+		Handler: w.handler(), Server: serverOf, Authorize: w.authorize, Do: w.do, Close: w.close,
 		Symbols: map[string]any{
 			"user.admin": w.users[actorAdmin].UUID, "user.viewer": w.users[actorViewer].UUID,
 			"user.newcomer": w.users[actorNewcomer].UUID, "user.spare": w.users["spare"].UUID,
@@ -276,6 +277,11 @@ func (w *world) engineWorld() *engine.World {
 			"SENT_NEWCOMER_TOKEN": w.token(actorNewcomer), "PASSWORD": testutil.Password, "SENT_SENSOR_TOKEN": sensorToken,
 		},
 	}
+}
+
+// serverOf is the server of decnet serve, for what is too large for it.
+func serverOf(h http.Handler) *http.Server {
+	return api.NewHTTPServer(h, slog.New(slog.DiscardHandler))
 }
 
 func (w *world) handler() http.Handler {

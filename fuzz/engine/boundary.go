@@ -72,6 +72,8 @@ const (
 	ScenarioProbe      = "probe of a relation"
 	ScenarioLink       = "link"
 	ScenarioSequence   = "sequence"
+	ScenarioStranger   = "text that only the document's own format forbids"
+	ScenarioHuge       = "text larger than a head"
 )
 
 // Sample is a value made for a scenario.

@@ -24,6 +24,7 @@ func ownChecks() []Check {
 		{"well_formed_body", wellFormed},
 		{"unknown_path_not_found", unknownPath},
 		{"stream_frames", streamFrames},
+		{"format_is_told", formatIsTold},
 	}
 }
 

@@ -111,7 +111,8 @@ func coerce(kind, text string) any {
 	return text
 }
 
-// schemaConformance wants a body of the documented schema.
+// schemaConformance wants a body of the documented schema, where it is JSON or
+// YAML.
 func schemaConformance(in *Input) []string {
 	r, ok := in.documented()
 	if !ok || len(r.Content) == 0 || in.Exchange.Method == http.MethodHead {
@@ -125,12 +126,18 @@ func schemaConformance(in *Input) []string {
 	if !ok || content.Schema == nil {
 		return nil
 	}
-	if !isJSON(media) {
+	var value any
+	switch {
+	case isJSON(media):
+		if value, err = parseJSON(in.Exchange.Body); err != nil {
+			return []string{"the body is not one JSON value"}
+		}
+	case isYAML(media) && !content.Schema.Value.IsEmpty(): // reading a long one for nothing costs too much
+		if value, err = parseYAML(in.Exchange.Body); err != nil {
+			return []string{"the body is not YAML"}
+		}
+	default:
 		return nil
-	}
-	value, err := parseJSON(in.Exchange.Body)
-	if err != nil {
-		return []string{"the body is not one JSON value"}
 	}
 	if err := content.Schema.Value.VisitJSON(plain(value), append(in.Spec.options, openapi3.VisitAsResponse())...); err != nil {
 		return schemaFaults(err)

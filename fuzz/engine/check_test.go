@@ -4,6 +4,7 @@ package engine
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,8 @@ paths:
       security: []
       parameters:
         - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 10}}
+        - {name: code, in: query, schema: {type: string, format: shop-code, pattern: '^[a-z]{2}$'}}
+        - {name: day, in: query, schema: {type: string, format: date}}
         - {name: X-Version, in: header, required: true, schema: {type: string}}
       responses:
         '200':
@@ -64,6 +67,16 @@ paths:
     delete:
       operationId: deleteThing
       responses: {'200': {description: gone}, '404': {description: none}}
+  /export:
+    get:
+      operationId: exportThings
+      security: []
+      responses: {'200': {description: ok, content: {application/yaml: {schema: {type: string}}}}}
+  /dump:
+    get:
+      operationId: dumpThings
+      security: []
+      responses: {'200': {description: ok, content: {application/yaml: {schema: {}}}}}
   /events:
     get:
       operationId: follow
@@ -168,6 +181,31 @@ func scenes(t *testing.T) map[string]struct{ fires, silent []scene } {
 			in.Resent = []Resent{{"none", &Exchange{Status: status}}}
 		}}
 	}
+	// media is an answer 415 to a request with these headers.
+	media := func(op, keyword string, sent ...string) scene {
+		return scene{op: op, kind: Negative, keyword: keyword, status: 415, change: func(in *Input) { in.Exchange.Request = head(sent...) }}
+	}
+	coded := func(in, name string) scene {
+		c := media("makeThing", "enum", "Content-Type", "application/json")
+		send := c.change
+		c.change = func(i *Input) {
+			send(i)
+			i.Verdict.Broken = []Mutation{{In: in, Name: name, Keyword: "enum"}}
+		}
+		return c
+	}
+	// sized is a request of a size that is refused for it.
+	sized := func(kind Kind, status, url, body int) scene {
+		return scene{op: "makeThing", kind: kind, keyword: "maxLength", status: status, path: "/things?" + strings.Repeat("a", url), body: strings.Repeat("a", body)}
+	}
+	drawn := func(status int, scenario, keyword, name string) scene {
+		return scene{op: "listThings", kind: Negative, keyword: keyword, status: status, change: func(in *Input) {
+			in.Case.Scenario, in.Verdict.Broken[0].In, in.Verdict.Broken[0].Name = scenario, "query", name
+		}}
+	}
+	yamlOf := func(op, answer string) scene {
+		return scene{op: op, status: 200, header: head("Content-Type", "application/yaml; charset=utf-8"), answer: answer}
+	}
 	linked := func(in *Input) { in.Case.Args = []Arg{{"path", "id", Ref("#0/id")}} }
 	return map[string]struct{ fires, silent []scene }{
 		"not_a_server_error": {
@@ -183,19 +221,27 @@ func scenes(t *testing.T) map[string]struct{ fires, silent []scene } {
 			[]scene{{op: "listThings", status: 200}, {op: "listThings", status: 200, header: head("X-Total", "-1")}, {op: "listThings", status: 200, header: head("X-Total", "a")}},
 			[]scene{list(""), {op: "getThing", status: 200}}},
 		"response_schema_conformance": {
-			[]scene{list(`{}`), list(`{"data":[1]}`), list(`{"data":[],"n":4}`), list(`{"data":[]`)},
-			[]scene{list(`{"data":["a"],"n":3}`)}},
+			[]scene{list(`{}`), list(`{"data":[1]}`), list(`{"data":[],"n":4}`), list(`{"data":[]`), yamlOf("exportThings", "a: 1"), yamlOf("exportThings", "a: [")},
+			[]scene{list(`{"data":["a"],"n":3}`), yamlOf("exportThings", "a list"), yamlOf("dumpThings", "a: [")}},
 		"max_response_time": {
 			[]scene{{op: "getThing", change: func(in *Input) { in.Slow, in.Exchange.Elapsed = time.Second, 2*time.Second }}},
 			[]scene{{op: "getThing", change: func(in *Input) { in.Exchange.Elapsed = time.Hour }}}},
 		"positive_data_acceptance": {
-			[]scene{{op: "makeThing", kind: Positive, status: 400}, {op: "makeThing", kind: Positive, status: 422}, {op: "makeThing", kind: Positive, status: 302}},
+			[]scene{{op: "makeThing", kind: Positive, status: 400}, {op: "makeThing", kind: Positive, status: 422}, {op: "makeThing", kind: Positive, status: 302}, sized(Positive, 431, 0, 0), sized(Positive, 413, 0, 20000)},
 			[]scene{
 				{op: "makeThing", kind: Positive, status: 200}, {op: "makeThing", kind: Positive, status: 409}, {op: "makeThing", kind: Positive, status: 500},
-				{op: "makeThing", kind: Negative, status: 400}, {op: "makeThing", kind: Positive, status: 429, change: func(in *Input) { in.Tolerated = []int{429} }}}},
+				{op: "makeThing", kind: Negative, status: 400}, {op: "makeThing", kind: Positive, status: 429, change: func(in *Input) { in.Tolerated = []int{429} }}, sized(Positive, 431, 20000, 0)}},
 		"negative_data_rejection": {
-			[]scene{{op: "makeThing", kind: Negative, keyword: "type", status: 200}, {op: "makeThing", kind: Negative, keyword: "type", status: 415, change: func(in *Input) { in.Exchange.Request.Set("Content-Type", "application/json") }}},
-			[]scene{{op: "makeThing", kind: Negative, keyword: "type", status: 422}, {op: "makeThing", kind: Negative, keyword: "contentType", status: 415}, {op: "makeThing", kind: Positive, status: 200}}},
+			[]scene{
+				{op: "makeThing", kind: Negative, keyword: "type", status: 200},
+				// The media type is right, or there is no body that could have one.
+				media("makeThing", "type", "Content-Type", "application/json"), media("getThing", "type"),
+				coded("header", "Content-Language"), coded("query", "Content-Encoding"),
+				sized(Negative, 413, 20000, 0), sized(Negative, 414, 0, 20000), sized(Negative, 431, 0, 20000)},
+			[]scene{
+				{op: "makeThing", kind: Negative, keyword: "type", status: 422}, {op: "makeThing", kind: Positive, status: 200},
+				media("makeThing", "contentType", "Content-Type", "text/plain"), media("makeThing", "type"), coded("header", "Content-Encoding"),
+				sized(Negative, 413, 0, 20000), sized(Negative, 414, 20000, 0), sized(Negative, 431, 20000, 0)}},
 		"missing_required_header": {
 			[]scene{headerless("X-Version", 200), headerless("X-Version", 404), headerless("authorization", 400)},
 			[]scene{headerless("X-Version", 422), headerless("Authorization", 401), {op: "listThings", status: 200}}},
@@ -252,6 +298,11 @@ func scenes(t *testing.T) map[string]struct{ fires, silent []scene } {
 				{op: "follow", status: 200, header: head("Content-Type", "text/event-stream"), answer: "what: a\n\n"},
 				{op: "follow", status: 200, header: head("Content-Type", "text/event-stream"), answer: ""}},
 			[]scene{{op: "follow", status: 200, header: head("Content-Type", "text/event-stream"), answer: ": hi\n\nevent: a\nid: 1\ndata: {\"a\":\ndata: 1}\n\ndata: half"}}},
+		"format_is_told": {
+			[]scene{drawn(422, ScenarioStranger, "format", "code"), drawn(400, ScenarioStranger, "format", "code")},
+			[]scene{
+				drawn(200, ScenarioStranger, "format", "code"), drawn(422, ScenarioRandom, "format", "code"),
+				drawn(422, ScenarioStranger, "pattern", "code"), drawn(422, ScenarioStranger, "format", "day")}},
 	}
 }
 

@@ -94,6 +94,7 @@ func (c *Config) coverage(op *Operation) []*Trial {
 	cases = append(cases, a.goodBodies(base)...)
 	cases = append(cases, a.negatives(base)...)
 	cases = append(cases, a.outside(base)...)
+	cases = append(cases, a.untold(base)...)
 	var out []*Trial
 	for _, one := range cases {
 		one.Phase = PhaseCoverage

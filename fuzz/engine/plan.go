@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -89,6 +90,19 @@ type Config struct {
 	Enough int
 	// Slow is the limit of max_response_time; 0 means none.
 	Slow time.Duration
+
+	// closing are connections that servers are about to close; whoever runs waits
+	// for them at the end, or each request does where it is nil.
+	closing *sync.WaitGroup
+}
+
+// newWorld makes a world for a trial.
+func (c *Config) newWorld(ctx context.Context, kind string) (*World, error) {
+	w, err := c.New(ctx, kind)
+	if err == nil {
+		w.closing = c.closing
+	}
+	return w, err //nolint:wrapcheck // the caller says what failed
 }
 
 // plan returns the plan of an operation, made whole.

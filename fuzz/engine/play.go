@@ -49,7 +49,7 @@ type player struct {
 
 // Play runs a trial in a fresh world and all checks on its answers.
 func (c *Config) Play(ctx context.Context, t *Trial) (*Outcome, error) {
-	world, err := c.New(ctx, t.World)
+	world, err := c.newWorld(ctx, t.World)
 	if err != nil {
 		return nil, fmt.Errorf("make a world: %w", err)
 	}

@@ -18,7 +18,7 @@ import (
 
 // describe plays the shrunk trial once more and notes what a person needs.
 func (c *Config) describe(ctx context.Context, f *Failure) error {
-	world, err := c.New(ctx, f.Trial.World)
+	world, err := c.newWorld(ctx, f.Trial.World)
 	if err != nil {
 		return fmt.Errorf("make a world: %w", err)
 	}

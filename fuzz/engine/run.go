@@ -66,6 +66,8 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if c.Spec == nil || c.New == nil {
 		return nil, errors.New("engine.Config needs Spec and New")
 	}
+	c.closing = &sync.WaitGroup{}
+	defer c.closing.Wait()
 	begin := time.Now()
 	report := &Report{Seed: c.Seed, Ledger: newLedger(c.Spec, c.plan)}
 	for _, phase := range []string{PhaseExamples, PhaseCoverage, PhaseRandom, PhaseStateful} {

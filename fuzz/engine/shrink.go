@@ -294,6 +294,9 @@ func (s *Spec) smallerObjects(schema *openapi3.Schema, v map[string]any, depth i
 	return out
 }
 
+// longText is where a text is shortened in large steps only, in characters.
+const longText = 4096
+
 // smallerTexts shorten a text toward a length, then make its characters plain.
 func smallerTexts(v string, least int) []string {
 	var out []string
@@ -303,17 +306,21 @@ func smallerTexts(v string, least int) []string {
 		}
 	}
 	chars := split(v)
+	few := 24
+	if len(chars) > longText {
+		few = 1 // one character less is no gain, and each try costs
+	}
 	if n := len(chars); n > least {
 		add(strings.Repeat("a", least))
 		add(strings.Join(chars[:max(least, n/2)], ""))
 		add(strings.Join(chars[n-max(least, n/2):], ""))
-		for i := range min(n, 24) {
+		for i := range min(n, few) {
 			add(strings.Join(slices.Delete(slices.Clone(chars), i, i+1), ""))
 		}
 		add(strings.Join(chars[:n-1], ""))
 	}
 	add(strings.Repeat("a", len(chars)))
-	for i := range min(len(chars), 24) {
+	for i := range min(len(chars), few) {
 		if chars[i] != "a" {
 			one := slices.Clone(chars)
 			one[i] = "a"

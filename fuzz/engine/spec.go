@@ -397,3 +397,7 @@ func boolRank(b bool) int {
 func isJSON(media string) bool {
 	return media == "application/json" || strings.HasSuffix(media, "+json")
 }
+
+func isYAML(media string) bool {
+	return slices.Contains([]string{"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"}, media) || strings.HasSuffix(media, "+yaml")
+}

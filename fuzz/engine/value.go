@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Values of a case are JSON values: nil, bool, int64, float64, string, []any and
@@ -97,6 +99,40 @@ func parseJSON(raw []byte) (any, error) {
 		return nil, errors.New("JSON: more than one value")
 	}
 	return decodeNumbers(v), nil
+}
+
+// parseYAML reads YAML as the JSON value that it stands for. Keys are texts, and
+// so are times, which JSON doesn't have.
+func parseYAML(raw []byte) (any, error) {
+	var v any
+	if err := yaml.Unmarshal(raw, &v); err != nil {
+		return nil, fmt.Errorf("YAML: %w", err)
+	}
+	out, err := json.Marshal(textKeys(v))
+	if err != nil {
+		return nil, fmt.Errorf("YAML: %w", err)
+	}
+	return parseJSON(out)
+}
+
+func textKeys(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = textKeys(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = textKeys(v[k])
+		}
+	case map[any]any:
+		out := make(map[string]any, len(v))
+		for k, child := range v {
+			out[fmt.Sprint(k)] = textKeys(child)
+		}
+		return out
+	}
+	return v
 }
 
 func decodeNumbers(v any) any {

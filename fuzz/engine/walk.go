@@ -55,7 +55,7 @@ func (c *Config) walk(ctx context.Context, index int) (*Trial, *Outcome, error) 
 		return &Trial{}, &Outcome{Skipped: true}, nil
 	}
 	trial := &Trial{World: worlds[w.r.IntN(len(worlds))], Seed: c.Seed, Index: index}
-	world, err := c.New(ctx, trial.World)
+	world, err := c.newWorld(ctx, trial.World)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a world: %w", err)
 	}

@@ -22,6 +22,9 @@ type World struct {
 	// BaseURL is where the service listens; Client asks it, nil means a default one.
 	BaseURL string
 	Client  *http.Client
+	// Server makes the server that Handler stands behind, whose limit of a request's
+	// head is then kept; nil means that there is none.
+	Server func(h http.Handler) *http.Server
 	// Authorize adds the credential of an actor to a request. Where token is not
 	// "", an earlier answer gave it, and it is to be used instead.
 	Authorize func(req *http.Request, actor, token string)
@@ -34,6 +37,8 @@ type World struct {
 	Do func(action string)
 	// Close ends the world.
 	Close func()
+
+	closing *sync.WaitGroup // see [Config]
 }
 
 // Exchange is a request and what came back.
@@ -67,10 +72,13 @@ func (w *World) send(req *http.Request, sent []byte, streams bool) *Exchange {
 	ctx, cancel := context.WithTimeout(req.Context(), patience)
 	defer cancel()
 	begin := time.Now()
-	if w.Handler != nil {
-		w.call(ctx, cancel, req, streams, x)
-	} else {
+	switch {
+	case w.Handler == nil:
 		w.ask(ctx, cancel, req, streams, x)
+	case w.headTooLarge(req):
+		w.serve(ctx, cancel, req, streams, x)
+	default:
+		w.call(ctx, cancel, req, streams, x)
 	}
 	x.Elapsed = time.Since(begin)
 	return x
