@@ -87,7 +87,8 @@ func TestBenchSeed_GoesOnAfterAnInterruption(t *testing.T) {
 			stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, signals: signals,
 		})
 	}()
-	eventually(t, "rows are stored", func() bool {
+	// The first batch is a large one.
+	eventuallyWithin(t, 5*patience, 200*time.Millisecond, "rows are stored", func() bool {
 		if _, err := os.Stat(path); err != nil {
 			return false
 		}
@@ -103,7 +104,7 @@ func TestBenchSeed_GoesOnAfterAnInterruption(t *testing.T) {
 	select {
 	case code := <-exit:
 		require.Contains(t, []int{exitInterrupted, exitOK}, code, stderr.String())
-	case <-time.After(patience):
+	case <-time.After(5 * patience):
 		require.FailNow(t, "bench seed did not stop")
 	}
 	before := len(stored(t, path))

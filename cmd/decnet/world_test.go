@@ -231,9 +231,15 @@ func withAdmin() map[string]string {
 // eventually waits until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
+	eventuallyWithin(t, patience, 20*time.Millisecond, what, ok)
+}
+
+// eventuallyWithin waits for what takes longer, or is not cheap to ask for.
+func eventuallyWithin(t *testing.T, most, pause time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(most)
 	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for !ok() {
 		select {
