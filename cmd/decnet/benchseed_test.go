@@ -78,7 +78,7 @@ func TestBenchSeed_GoesOnAfterAnInterruption(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "cut.db")
-	const rows = "60000"
+	const rows = "45000"
 	signals, exit := make(chan os.Signal, 2), make(chan int, 1)
 	var stdout, stderr lockedBuffer
 	go func() {

@@ -4,9 +4,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // headTooLarge reports whether the head is larger than the server of the world
@@ -44,8 +46,8 @@ func (w *World) serve(ctx context.Context, cancel context.CancelFunc, req *http.
 			close(closed)
 		}
 	}
-	near, far := net.Pipe()
-	listener := &oneConn{conn: halfPipe{far}, done: make(chan struct{})}
+	near, far := newDuplex()
+	listener := &oneConn{conn: far, done: make(chan struct{})}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // it ends with the listener
 	transport := &http.Transport{
@@ -64,16 +66,35 @@ func (w *World) serve(ctx context.Context, cancel context.CancelFunc, req *http.
 	w.closing.Go(func() { <-closed })
 }
 
-// halfPipe is the server's end of a pipe. Its client does not wait for the pause
-// that net/http makes before it closes a connection whose request it did not
-// read: there is nothing on the way that a reset could destroy.
-type halfPipe struct{ net.Conn }
+// duplex is one end of a connection in memory whose directions end apart, as
+// those of TCP do: net/http refuses a large head while the client still writes
+// it, and its answer must be read even so.
+type duplex struct{ in, out net.Conn }
 
-// CloseWrite implements what net/http looks for.
-func (h halfPipe) CloseWrite() error { return h.Close() } //nolint:wrapcheck // nobody reads it
+func newDuplex() (client, server *duplex) {
+	clientIn, serverOut := net.Pipe()
+	serverIn, clientOut := net.Pipe()
+	return &duplex{clientIn, clientOut}, &duplex{serverIn, serverOut}
+}
+
+// The methods of [net.Conn], whose errors net/http wants as they are.
+
+func (d *duplex) Read(p []byte) (int, error)         { return d.in.Read(p) }   //nolint:wrapcheck // see above
+func (d *duplex) Write(p []byte) (int, error)        { return d.out.Write(p) } //nolint:wrapcheck // see above
+func (d *duplex) Close() error                       { return errors.Join(d.in.Close(), d.out.Close()) }
+func (d *duplex) LocalAddr() net.Addr                { return d.in.LocalAddr() }
+func (d *duplex) SetReadDeadline(t time.Time) error  { return d.in.SetReadDeadline(t) }   //nolint:wrapcheck // see above
+func (d *duplex) SetWriteDeadline(t time.Time) error { return d.out.SetWriteDeadline(t) } //nolint:wrapcheck // see above
+func (d *duplex) SetDeadline(t time.Time) error {
+	return errors.Join(d.in.SetReadDeadline(t), d.out.SetWriteDeadline(t))
+}
 
 // RemoteAddr is that of [World.call].
-func (halfPipe) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 10), Port: 40000} }
+func (*duplex) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 10), Port: 40000} }
+
+// CloseWrite implements what net/http looks for. After it the client need not wait
+// for the pause that net/http makes before it closes.
+func (d *duplex) CloseWrite() error { return d.out.Close() } //nolint:wrapcheck // see above
 
 // oneConn is a listener with one connection.
 type oneConn struct {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -162,4 +163,20 @@ func TestWorld_KeepsTheLimitsOfItsServer(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 3, seen)
+}
+
+// TestWorld_HearsARefusalWhileItWrites sends many heads that are refused before
+// they are read to their end: each answer must be heard.
+func TestWorld_HearsARefusalWhileItWrites(t *testing.T) {
+	t.Parallel()
+	w := &World{Server: limited, Handler: office{}, closing: &sync.WaitGroup{}}
+	defer w.closing.Wait()
+	for range 300 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, baseURL+"/a?"+strings.Repeat("a", hugeText), nil)
+		require.NoError(t, err)
+		x := w.send(req, nil, false)
+		require.Empty(t, x.Broken)
+		require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, x.Status)
+		require.Equal(t, "431 Request Header Fields Too Large", string(x.Body))
+	}
 }
