@@ -143,7 +143,7 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	if err != nil {
 		return 0, err
 	}
-	known := s.counts.of(f.Search.String(), h.version)
+	known := s.counts.of(exprKey(f.Search), h.version)
 	if known.begun() {
 		h.left = max(h.left/countShare, 1)
 	}

@@ -99,6 +99,8 @@ func (s *Store) logPage(ctx context.Context, tx *sql.Tx, q repo.LogQuery) ([]rep
 	}
 	return s.page(ctx, tx, q, n)
 }
+
+// page finds a page along the index that is walked.
 func (s *Store) page(ctx context.Context, tx *sql.Tx, q repo.LogQuery, n narrowed) ([]repo.Log, error) {
 	query, args, err := pageOfLogs(q, n)
 	if err != nil {

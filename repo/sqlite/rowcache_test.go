@@ -53,3 +53,24 @@ func TestRows_AreNeverOld(t *testing.T) {
 	require.Len(t, list, 1)
 	assert.EqualValues(t, 1, list[0].EventCount, "an attacker who comes again after a purge is a new one")
 }
+
+// TestRows_SearchesAreToldApart: what is remembered of one search must not answer
+// another that is written alike: a text that looks like a column and its value.
+func TestRows_SearchesAreToldApart(t *testing.T) {
+	t.Parallel()
+	s, _ := huntStore(t, sqlite.Options{}, 200)
+	column := repo.LogFilter{Search: repo.Equals{Column: repo.ColumnService, Value: "ssh"}}
+	text := repo.LogFilter{Search: repo.Contains{Text: "service:ssh"}}
+	n, err := s.CountLogs(t.Context(), column)
+	require.NoError(t, err)
+	require.Positive(t, n)
+	n, err = s.CountLogs(t.Context(), text)
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	page, err := s.Logs(t.Context(), repo.LogQuery{LogFilter: column, Limit: 5})
+	require.NoError(t, err)
+	require.Len(t, page, 5)
+	page, err = s.Logs(t.Context(), repo.LogQuery{LogFilter: text, Limit: 5})
+	require.NoError(t, err)
+	assert.Empty(t, page)
+}

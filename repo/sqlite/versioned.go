@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -81,11 +82,12 @@ func filterKey(f repo.LogFilter) string {
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, unbounded(f.End), 36)
 	b = append(b, ' ')
-	if f.Search != nil {
-		b = append(b, f.Search.String()...)
-	}
-	return string(b)
+	return string(b) + exprKey(f.Search)
 }
+
+// exprKey names an expression. Its String does not: a text may look like a column and
+// its value.
+func exprKey(e repo.Expr) string { return fmt.Sprintf("%#v", e) }
 
 // unbounded is a bound as a number; all that no event can have are told apart by
 // nothing, since spanOf cuts them.
