@@ -294,7 +294,7 @@ func TestCheck_FindsAndMends(t *testing.T) {
 	dir := t.TempDir()
 	code, _, errs := command(t, "", "import", "--data-dir", dir, logs(t))
 	require.Equal(t, exitOK, code, errs)
-	damage(t, filepath.Join(dir, "decnet.db"), "DELETE FROM rollups")
+	damage(t, filepath.Join(dir, "decnet.db"), "DELETE FROM days")
 	code, out, errs := command(t, "", "check", "--data-dir", dir)
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, out, "--repair mends it")

@@ -102,6 +102,9 @@ func assertLeft(t *testing.T, s Store, r *rand.Rand, left, all []repo.Event) {
 	for _, service := range []string{"ssh", "http", "smb"} {
 		filters = append(filters, repo.LogFilter{Search: repo.Equals{Column: repo.ColumnService, Value: service}})
 	}
+	for _, ip := range []string{"192.0.2.1", "2001:db8::1", repo.UnknownAttacker} {
+		filters = append(filters, repo.LogFilter{Search: repo.Equals{Column: repo.ColumnAttacker, Value: ip}})
+	}
 	for range 5 {
 		filters = append(filters, repo.LogFilter{Search: randomExpr(r, 2)})
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -20,7 +21,7 @@ func (s *Store) Check(ctx context.Context) (repo.Report, error) {
 	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		c.tx = tx
 		for _, step := range []func() error{
-			c.integrity, c.foreignKeys, c.counters, c.rollups, c.facets, c.facetRollups, c.searchIndex, c.attackers, c.credentials,
+			c.integrity, c.foreignKeys, c.counters, c.minutes, c.allDays, c.facets, c.facetDays, c.searchIndex, c.attackers, c.credentials,
 		} {
 			err := step()
 			if err = trouble(err); errors.Is(err, repo.ErrCorrupt) {
@@ -161,30 +162,79 @@ func (c *checker) counter(name, query string, ok func(kept, is int64) bool) erro
 	return err
 }
 
-// rollups compares each bucket with its rows along the time index. If all of
+// minutes compares each minute with its rows along the time index. If all of
 // them are right and add up to all rows, none is missing.
-func (c *checker) rollups() error {
-	for _, r := range resolutions() {
-		size := r * int64(time.Minute)
-		var sum int64
-		err := c.query(func(scan func(...any) error) error {
-			var bucket, kept, is int64
-			err := scan(&bucket, &kept, &is)
-			if sum += is; err == nil && kept != is {
-				c.wrong("rollup", "the %d minutes from %v count %d events and hold %d",
-					r, fromNanos(bucket*size).Format(time.RFC3339), kept, is)
-			}
-			return err
-		}, `SELECT bucket, count, (SELECT count(*) FROM logs WHERE time >= bucket * ?1 AND time < (bucket + 1) * ?1)
-			FROM rollups WHERE resolution = ?2`, size, r)
+func (c *checker) minutes() error {
+	var sum int64
+	err := c.query(func(scan func(...any) error) error {
+		var at, kept, is int64
+		err := scan(&at, &kept, &is)
+		if sum += is; err == nil && kept != is {
+			c.wrong("rollup", "the minute from %v counts %d events and holds %d", fromNanos(at*minute).Format(time.RFC3339), kept, is)
+		}
+		return err
+	}, "SELECT minute, count, (SELECT count(*) FROM logs WHERE time >= minute * ?1 AND time < (minute + 1) * ?1) FROM minutes", minute)
+	if err == nil && sum != c.report.Events {
+		c.wrong("rollup", "the minutes cover %d of %d events", sum, c.report.Events)
+	}
+	return err
+}
+
+func (c *checker) allDays() error {
+	return c.days("rollup", kindAll, func(_ string, from, to int64) (int64, error) {
+		return c.number("SELECT count(*) FROM logs WHERE time >= ? AND time < ?", from, to)
+	})
+}
+
+// facetDays compares each facet of each day with its rows.
+func (c *checker) facetDays() error {
+	for _, kind := range facetColumns() {
+		column, _ := logColumn(kind)
+		err := c.days("facet", kind, func(value string, from, to int64) (int64, error) {
+			return c.number("SELECT count(*) FROM logs WHERE "+column+" = ? AND time >= ? AND time < ?", value, from, to)
+		})
 		if err != nil {
 			return err
 		}
-		if sum != c.report.Events {
-			c.wrong("rollup", "the buckets of %d minutes cover %d of %d events", r, sum, c.report.Events)
-		}
 	}
 	return nil
+}
+
+// days compares each quarter of an hour of a kind with its rows, which rows counts.
+// If all of them are right and add up to all rows, none is missing.
+func (c *checker) days(finding string, kind repo.Column, rows func(value string, from, to int64) (int64, error)) error {
+	var sum int64
+	err := c.query(func(scan func(...any) error) error {
+		var day int64
+		var value string
+		var packed []byte
+		if err := scan(&day, &value, &packed); err != nil {
+			return err
+		}
+		var kept quarters
+		kept.add(packed, 1)
+		if !bytes.Equal(packed, kept.pack()) {
+			c.wrong(finding, "day %d of %s %q cannot be read", day, kind, value)
+		}
+		for i, n := range kept {
+			if n == 0 {
+				continue
+			}
+			at := (day*quartersOfDay + int64(i)) * quarter
+			is, err := rows(value, at, at+quarter)
+			if err != nil {
+				return err
+			}
+			if sum += is; n != is {
+				c.wrong(finding, "%s %q counts %d events in the 15 minutes from %v and has %d", kind, value, n, fromNanos(at).Format(time.RFC3339), is)
+			}
+		}
+		return nil
+	}, "SELECT day, value, counts FROM days WHERE kind = ?", string(kind))
+	if err == nil && sum != c.report.Events {
+		c.wrong(finding, "the days of %s cover %d of %d events", kind, sum, c.report.Events)
+	}
+	return err
 }
 
 // facetColumns are the columns that have facets.
@@ -223,36 +273,6 @@ func (c *checker) facets() error {
 	return nil
 }
 
-// facetRollups compares each facet of each bucket with its rows, as rollups does.
-func (c *checker) facetRollups() error {
-	for _, kind := range facetColumns() {
-		column, _ := logColumn(kind)
-		for _, r := range facetResolutions() {
-			size := r * int64(time.Minute)
-			var sum int64
-			err := c.query(func(scan func(...any) error) error {
-				var bucket, kept, is int64
-				var value string
-				err := scan(&bucket, &value, &kept, &is)
-				if sum += is; err == nil && kept != is {
-					c.wrong("facet", "%s %q counts %d events in the %d minutes from %v and has %d",
-						kind, value, kept, r, fromNanos(bucket*size).Format(time.RFC3339), is)
-				}
-				return err
-			}, `SELECT bucket, value, count,
-					(SELECT count(*) FROM logs WHERE `+column+` = value AND time >= bucket * ?1 AND time < (bucket + 1) * ?1)
-				FROM facet_rollups WHERE kind = ?2 AND resolution = ?3`, size, string(kind), r)
-			if err != nil {
-				return err
-			}
-			if sum != c.report.Events {
-				c.wrong("facet", "the values of %s by %d minutes cover %d of %d events", kind, r, sum, c.report.Events)
-			}
-		}
-	}
-	return nil
-}
-
 // searchIndex compares how many rows each segment of the index has with those that
 // are there. A segment that knows of too few would hide rows from a search.
 func (c *checker) searchIndex() error {
@@ -270,10 +290,10 @@ func (c *checker) searchIndex() error {
 // events may have expired, so that a profile knows at least those that are left.
 func (c *checker) attackers() error {
 	err := c.query(func(scan func(...any) error) error {
-		var id, first, last, events, deckies, left int64
+		var id, first, last, events, deckies, expired, left int64
 		var ip string
 		var state []byte
-		if err := scan(&id, &ip, &first, &last, &events, &deckies, &state, &left); err != nil {
+		if err := scan(&id, &ip, &first, &last, &events, &deckies, &state, &expired, &left); err != nil {
 			return err
 		}
 		st, err := profile.Unmarshal(state)
@@ -288,9 +308,11 @@ func (c *checker) attackers() error {
 			c.attacker(ip, "the row of %s disagrees with its profile", ip)
 		case left > events:
 			c.attacker(ip, "the profile of %s knows %d of at least %d events", ip, events, left)
+		case left != events-expired:
+			c.attacker(ip, "%s has %d events and should have %d", ip, left, events-expired)
 		}
 		return nil
-	}, `SELECT id, ip, first_seen, last_seen, event_count, decky_count, state,
+	}, `SELECT id, ip, first_seen, last_seen, event_count, decky_count, state, expired_count,
 		(SELECT count(*) FROM logs WHERE attacker_ip = ip) FROM attackers`)
 	if err != nil {
 		return err

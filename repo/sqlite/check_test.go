@@ -79,18 +79,22 @@ func TestRepair(t *testing.T) {
 		{"bounties of a type", "counter", "UPDATE counters SET value = 1 WHERE name = 'bounties:credential'"},
 		{"bounties of no type", "counter", "INSERT INTO counters VALUES ('bounties:none', 1)"},
 		{"ids", "counter", "UPDATE counters SET value = 7 WHERE name = 'last_log_id'"},
-		{"minute", "rollup", "UPDATE rollups SET count = count + 1 WHERE resolution = 1 AND bucket % 49 = 0"},
-		{"quarter gone", "rollup", "DELETE FROM rollups WHERE resolution = 15 AND bucket % 2 = 0"},
-		{"day", "rollup", "UPDATE rollups SET bucket = bucket + 7 WHERE resolution = 1440"},
+		{"minute", "rollup", "UPDATE minutes SET count = count + 1 WHERE minute % 49 = 0"},
+		{"minute gone", "rollup", "DELETE FROM minutes WHERE minute % 2 = 0"},
+		{"quarter", "rollup", "UPDATE days SET counts = CAST(counts || x'0001' AS BLOB) WHERE kind = 'all'"},
+		{"day gone", "rollup", "DELETE FROM days WHERE kind = 'all'"},
+		{"day that cannot be read", "rollup", "UPDATE days SET counts = x'ff' WHERE kind = 'all'"},
+		{"day that goes on", "rollup", "UPDATE days SET counts = CAST(counts || x'7f01' AS BLOB) WHERE kind = 'all'"},
 		{"facet", "facet", "UPDATE facets SET count = 1 WHERE value = 'ftp'"},
 		{"facet gone", "facet", "DELETE FROM facets WHERE value = 'ftp'"},
 		{"facet too narrow", "facet", "UPDATE facets SET last_time = first_time WHERE value = 'ftp'"},
-		{"facet by quarter", "facet", "UPDATE facet_rollups SET count = count + 1 WHERE resolution = 15 AND value = 'ftp'"},
-		{"facet by day gone", "facet", "DELETE FROM facet_rollups WHERE resolution = 1440 AND kind = 'decky'"},
-		{"facet of nothing", "facet", "INSERT INTO facet_rollups VALUES ('service', 15, 1, 'none', 7)"},
+		{"facet by quarter", "facet", "UPDATE days SET counts = x'0001' WHERE value = 'ftp'"},
+		{"facet by day gone", "facet", "DELETE FROM days WHERE kind = 'decky'"},
+		{"facet of nothing", "facet", "INSERT INTO days VALUES ('service', 1, 'none', x'0007')"},
 		{"profile", "attacker", "UPDATE attackers SET state = x'00' WHERE ip = '192.0.2.3'"},
 		{"profile gone", "attacker", "DELETE FROM attackers WHERE ip = '192.0.2.3'"},
 		{"row of a profile", "attacker", "UPDATE attackers SET event_count = 1, last_seen = 2 WHERE ip = '192.0.2.3'"},
+		{"expired events of a profile", "attacker", "UPDATE attackers SET expired_count = 1 WHERE ip = '192.0.2.3'"},
 		{"profile of another", "attacker", "UPDATE attackers SET state = (SELECT state FROM attackers WHERE ip = '192.0.2.6') WHERE ip = '192.0.2.3'"},
 		{"credential", "credential", "UPDATE credentials SET attackers = 99 WHERE id = 2"},
 		{
@@ -160,7 +164,7 @@ func TestCheck_ManyFindings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	s := open(t, path)
 	require.NoError(t, s.Commit(t.Context(), variedEvents()))
-	rawSQL(t, path, "UPDATE rollups SET count = count + 1 WHERE resolution = 1")
+	rawSQL(t, path, "UPDATE minutes SET count = count + 1")
 	rep, err := s.Check(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, rep.Findings, repo.MaxFindings)

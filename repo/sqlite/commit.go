@@ -82,7 +82,7 @@ type batchWriter struct {
 	changed  map[string]bool
 	before   int64 // the last log id when the batch began
 	touched  touched
-	rollups  map[rollupKey]int64
+	minutes  map[int64]int64 // by Unix minute
 	facets   map[facetKey]*facetInBatch
 	// facetQuarters has what ended runs of facets counted.
 	facetQuarters map[facetQuarter]int64
@@ -106,7 +106,7 @@ func (s *Store) beginBatch(ctx context.Context, tx *sql.Tx) (*batchWriter, error
 		counters: map[string]int64{},
 		changed:  map[string]bool{},
 		touched:  touched{byIP: map[string]*attackerInBatch{}},
-		rollups:  map[rollupKey]int64{},
+		minutes:  map[int64]int64{},
 		facets:   map[facetKey]*facetInBatch{},
 		tried:    newTried(),
 
@@ -180,9 +180,9 @@ func (w *batchWriter) write(b *repo.Batch) error {
 		run  func() error
 	}{
 		{"attackers", w.writeAttackers},
-		{"rollups", w.writeRollups},
+		{"minutes", w.writeMinutes},
 		{"facets", w.writeFacets},
-		{"facets by time", w.writeFacetRollups},
+		{"days", w.writeDays},
 		{"credentials", w.writeCredentials},
 		{"rejects", func() error { return w.writeRejects(b.Rejects) }},
 		{"positions", func() error { return w.writePositions(b.Positions) }},

@@ -62,13 +62,13 @@ type oldEvent struct {
 // it tells the time that it reached.
 func (w *batchWriter) expireEvents(last int64, limit int) (removed, reached int64, more bool, err error) {
 	// One more than is removed tells whether there are more.
-	rows, err := w.tx.QueryContext(w.quiet, `SELECT id, time, decky, service, event_type FROM logs
+	rows, err := w.tx.QueryContext(w.quiet, `SELECT id, time, decky, service, event_type, attacker_ip FROM logs
 		WHERE time <= ? ORDER BY time, id LIMIT ?`, last, limit+1)
 	if err != nil {
 		return 0, 0, false, err
 	}
 	list, err := collect(rows, func(scan func(...any) error) (e oldEvent, err error) {
-		err = scan(&e.ID, &e.nanos, &e.Decky, &e.Service, &e.EventType)
+		err = scan(&e.ID, &e.nanos, &e.Decky, &e.Service, &e.EventType, &e.AttackerIP)
 		return e, err
 	})
 	if err != nil {
@@ -89,13 +89,36 @@ func (w *batchWriter) expireEvents(last int64, limit int) (removed, reached int6
 	if err := w.lowerSegments(list); err != nil {
 		return 0, 0, false, err
 	}
-	if err := w.lowerRollups(); err != nil {
+	if err := w.lowerMinutes(); err != nil {
 		return 0, 0, false, err
 	}
-	if err := w.lowerFacetRollups(); err != nil {
+	if err := w.lowerDays(); err != nil {
 		return 0, 0, false, err
 	}
-	return int64(len(list)), reached, more, w.lowerFacets()
+	if err := w.lowerFacets(); err != nil {
+		return 0, 0, false, err
+	}
+	return int64(len(list)), reached, more, w.lowerAttackers(list)
+}
+
+// lowerAttackers notes how many events of each attacker are gone.
+func (w *batchWriter) lowerAttackers(list []oldEvent) error {
+	gone := map[string]int64{}
+	for i := range list {
+		if ip := list[i].AttackerIP; ip != repo.UnknownAttacker {
+			gone[ip]++
+		}
+	}
+	for ip, n := range gone {
+		key, err := attackerKey(ip)
+		if err != nil {
+			return err
+		}
+		if _, err = w.exec("UPDATE attackers SET expired_count = expired_count + ? WHERE uuid = ?", n, key[:]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *batchWriter) expireEvent(e *oldEvent) error {
@@ -119,27 +142,6 @@ func (w *batchWriter) lowerSegments(list []oldEvent) error {
 	for small, n := range removed {
 		_, err := w.exec("UPDATE search_segments SET removed = removed + ? WHERE first_id <= ? AND last_id >= ?",
 			n, small*smallRows, small*smallRows)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lowerRollups moves what was counted from the buckets of the rows to those of
-// the past.
-func (w *batchWriter) lowerRollups() error {
-	for k, n := range w.rollups {
-		_, err := w.exec(`INSERT INTO expired_rollups (resolution, bucket, count) VALUES (?, ?, ?)
-			ON CONFLICT (resolution, bucket) DO UPDATE SET count = count + excluded.count`, k.resolution, k.bucket, n)
-		if err != nil {
-			return err
-		}
-		_, err = w.exec("UPDATE rollups SET count = count - ? WHERE resolution = ? AND bucket = ?", n, k.resolution, k.bucket)
-		if err != nil {
-			return err
-		}
-		_, err = w.exec("DELETE FROM rollups WHERE resolution = ? AND bucket = ? AND count <= 0", k.resolution, k.bucket)
 		if err != nil {
 			return err
 		}

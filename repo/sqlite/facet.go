@@ -1,10 +1,6 @@
 package sqlite
 
-import (
-	"time"
-
-	"decnet/repo"
-)
+import "decnet/repo"
 
 // facetKey is a column of the search language and a value in it. Attackers have
 // no facets: there is no bound on their number, and they have profiles.
@@ -13,7 +9,11 @@ type facetKey struct {
 	value string
 }
 
-type facet struct{ count, first, last int64 }
+type facet struct {
+	count, first, last int64
+	// vague says that count is only good to compare.
+	vague bool
+}
 
 // facetInBatch is what a batch adds to a facet.
 type facetInBatch struct {
@@ -31,19 +31,19 @@ type facetQuarter struct {
 
 // countFacets counts an event under its decky, service and type.
 func (w *batchWriter) countFacets(l *repo.Log, nanos int64) {
-	quarter := nanos / int64(15*time.Minute)
+	at := nanos / quarter
 	for _, k := range [...]facetKey{
 		{repo.ColumnDecky, l.Decky}, {repo.ColumnService, l.Service}, {repo.ColumnEvent, l.EventType},
 	} {
 		f := w.facets[k]
 		if f == nil {
-			f = &facetInBatch{facet: facet{0, nanos, nanos}, quarter: quarter}
+			f = &facetInBatch{facet: facet{first: nanos, last: nanos}, quarter: at}
 			w.facets[k] = f
 		}
-		f.facet = facet{f.count + 1, min(f.first, nanos), max(f.last, nanos)}
-		if f.quarter != quarter {
+		f.facet = facet{count: f.count + 1, first: min(f.first, nanos), last: max(f.last, nanos)}
+		if f.quarter != at {
 			w.endRun(k, f)
-			f.quarter = quarter
+			f.quarter = at
 		}
 		f.run++
 	}
@@ -86,57 +86,6 @@ func (w *batchWriter) lowerFacets() error {
 	for k, f := range w.facets {
 		_, err := w.exec("UPDATE facets SET count = count - ?, first_time = max(first_time, ?) WHERE kind = ? AND value = ?",
 			f.count, f.last, string(k.kind), k.value)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// facetResolutions are those of the facets' rollups in minutes, coarsest first. The
-// finest is the interval of the default histogram.
-func facetResolutions() [2]int64 { return [2]int64{1440, 15} }
-
-type facetRollupKey struct {
-	facetKey
-	rollupKey
-}
-
-// facetRollups is what was counted of each facet in each bucket.
-func (w *batchWriter) facetRollups() map[facetRollupKey]int64 {
-	for k, f := range w.facets {
-		w.endRun(k, f)
-	}
-	all := make(map[facetRollupKey]int64, 2*len(w.facetQuarters))
-	for k, n := range w.facetQuarters {
-		for _, r := range facetResolutions() {
-			all[facetRollupKey{k.facetKey, rollupKey{r, k.quarter * 15 / r}}] += n
-		}
-	}
-	return all
-}
-
-func (w *batchWriter) writeFacetRollups() error {
-	for k, n := range w.facetRollups() {
-		_, err := w.exec(`INSERT INTO facet_rollups (kind, resolution, bucket, value, count) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (kind, resolution, bucket, value) DO UPDATE SET count = count + excluded.count`,
-			string(k.kind), k.resolution, k.bucket, k.value, n)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lowerFacetRollups takes what was counted from the facets by time.
-func (w *batchWriter) lowerFacetRollups() error {
-	const which = " WHERE kind = ? AND resolution = ? AND bucket = ? AND value = ?"
-	for k, n := range w.facetRollups() {
-		_, err := w.exec("UPDATE facet_rollups SET count = count - ?"+which, n, string(k.kind), k.resolution, k.bucket, k.value)
-		if err != nil {
-			return err
-		}
-		_, err = w.exec("DELETE FROM facet_rollups"+which+" AND count <= 0", string(k.kind), k.resolution, k.bucket, k.value)
 		if err != nil {
 			return err
 		}

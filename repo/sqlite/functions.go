@@ -37,6 +37,11 @@ func newDriver() (*sqlite.Driver, error) {
 		// packed_hex(list): pack of a list of hexadecimal strings with commas between
 		// them, for the migration
 		{"packed_hex", 1, packHex},
+		// quarters_sum(counts, more), quarters_less(counts, fewer): counts of a day
+		{"quarters_sum", 2, quartersSum},
+		{"quarters_less", 2, quartersLess},
+		// quarters_of(list), for the migration
+		{"quarters_of", 1, quartersOf},
 	} {
 		err := d.RegisterFunction(f.name, &sqlite.FunctionImpl{
 			NArgs:         f.args,

@@ -12,7 +12,8 @@ import (
 )
 
 // part is a stretch of time [from, to) in Unix nanoseconds, whose events are
-// counted by the buckets of a resolution, or by rows where that is 0.
+// counted by the buckets of a resolution, which is quarter or minute, or by rows
+// where that is 0.
 type part struct{ resolution, from, to int64 }
 
 // split covers [from, to) with buckets of the first resolution, and with finer
@@ -25,7 +26,7 @@ func split(parts []part, from, to int64, resolutions []int64) []part {
 	if len(resolutions) == 0 {
 		return append(parts, part{0, from, to})
 	}
-	size := resolutions[0] * int64(time.Minute)
+	size := resolutions[0]
 	first, end := (from+size-1)/size*size, to/size*size
 	if first > end { // all within one bucket
 		return split(parts, from, to, resolutions[1:])
@@ -41,16 +42,18 @@ const countPart = "SELECT count(*) FROM logs WHERE time >= ? AND time < ?"
 
 // sumRollups counts the events of a span.
 func sumRollups(ctx context.Context, tx *sql.Tx, s span) (total int64, err error) {
-	all := resolutions()
-	for _, p := range split(nil, s.first, s.last+1, all[:]) {
-		query, args := countPart, []any{p.from, p.to}
-		if p.resolution > 0 {
-			size := p.resolution * int64(time.Minute)
-			query = "SELECT coalesce(sum(count), 0) FROM rollups WHERE resolution = ? AND bucket >= ? AND bucket < ?"
-			args = []any{p.resolution, p.from / size, p.to / size}
+	for _, p := range split(nil, s.first, s.last+1, []int64{quarter, minute}) {
+		n := int64(0)
+		switch p.resolution {
+		case quarter:
+			err = eachQuarter(ctx, tx, p.from, p.to, func(_, count int64) { n += count }, selectStoredDays)
+		case minute:
+			err = tx.QueryRowContext(ctx, "SELECT coalesce(sum(count), 0) FROM minutes WHERE minute >= ? AND minute < ?",
+				p.from/minute, p.to/minute).Scan(&n)
+		default:
+			err = tx.QueryRowContext(ctx, countPart, p.from, p.to).Scan(&n)
 		}
-		var n int64
-		if err := tx.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		if err != nil {
 			return 0, err
 		}
 		total += n
@@ -86,7 +89,7 @@ func (s *Store) Histogram(ctx context.Context, f repo.LogFilter, interval time.D
 		if !ok {
 			return h.fromRows(ctx, tx, f, known)
 		}
-		if h.interval%(facetResolutions()[1]*int64(time.Minute)) == 0 {
+		if h.interval%quarter == 0 {
 			return h.fromFacet(ctx, tx, e, known.span)
 		}
 		rows, err := sumFacet(ctx, tx, e, known.span)
@@ -123,44 +126,41 @@ func (h *histogram) add(nanos, n int64) {
 }
 
 func (h *histogram) fromRollups(ctx context.Context, tx *sql.Tx, s span) error {
-	var usable []int64
-	for _, r := range resolutions() {
-		if h.interval%(r*int64(time.Minute)) == 0 {
-			usable = append(usable, r)
-		}
+	usable := []int64{quarter, minute}
+	if h.interval%quarter != 0 {
+		usable = usable[1:]
 	}
 	for _, p := range split(nil, s.first, s.last+1, usable) {
-		if err := h.addPart(ctx, tx, p); err != nil {
+		var err error
+		switch p.resolution {
+		case quarter:
+			err = eachQuarter(ctx, tx, p.from, p.to, h.add, selectDays)
+		case minute:
+			err = h.addMinutes(ctx, tx, p)
+		default:
+			var n int64
+			err = tx.QueryRowContext(ctx, countPart, p.from, p.to).Scan(&n)
+			h.add(p.from, n)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *histogram) addPart(ctx context.Context, tx *sql.Tx, p part) error {
-	if p.resolution == 0 {
-		var n int64
-		if err := tx.QueryRowContext(ctx, countPart, p.from, p.to).Scan(&n); err != nil {
-			return err
-		}
-		h.add(p.from, n)
-		return nil
-	}
-	size := p.resolution * int64(time.Minute)
-	var expired bool
-	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM expired_rollups WHERE resolution = ?)", p.resolution).Scan(&expired); err != nil {
+func (h *histogram) addMinutes(ctx context.Context, tx *sql.Tx, p part) error {
+	var expired sql.NullInt64
+	if err := tx.QueryRowContext(ctx, "SELECT max(minute) FROM expired_minutes").Scan(&expired); err != nil {
 		return err
 	}
-	if !expired {
-		return h.addRows(ctx, tx, size, "SELECT bucket, count FROM rollups WHERE resolution = ? AND bucket >= ? AND bucket < ? ORDER BY bucket",
-			p.resolution, p.from/size, p.to/size)
+	query := "SELECT minute, count FROM minutes WHERE minute >= ?1 AND minute < ?2 ORDER BY minute"
+	if expired.Valid && expired.Int64 >= p.from/minute { // Both are walked along their keys and merged: nothing is sorted.
+		query = `SELECT minute, count FROM minutes WHERE minute >= ?1 AND minute < ?2
+			UNION ALL SELECT minute, count FROM expired_minutes WHERE minute >= ?1 AND minute < ?2
+			ORDER BY minute`
 	}
-	// Both are walked along their keys and merged: nothing is sorted.
-	return h.addRows(ctx, tx, size, `SELECT bucket, count FROM rollups
-			WHERE resolution = ?1 AND bucket >= ?2 AND bucket < ?3
-		UNION ALL SELECT bucket, count FROM expired_rollups
-			WHERE resolution = ?1 AND bucket >= ?2 AND bucket < ?3
-		ORDER BY bucket`, p.resolution, p.from/size, p.to/size)
+	return h.addRows(ctx, tx, minute, query, p.from/minute, p.to/minute)
 }
 
 // addRows adds the rows (bucket, count) of a query, whose buckets are of size
@@ -194,58 +194,37 @@ func hasFacet(e repo.Expr) (repo.Equals, bool) {
 	return eq, ok && eq.Column != repo.ColumnAttacker
 }
 
-const selectFacetBuckets = `SELECT bucket, count FROM facet_rollups
-	WHERE kind = ? AND resolution = ? AND bucket >= ? AND bucket < ? AND value = ?`
-
-// facetParts covers a span with the rollups of a value, and its ends by counting
-// rows, which are at most those of two of the finest buckets. It calls add for each
-// with its time, in ascending order.
-func facetParts(ctx context.Context, tx *sql.Tx, e repo.Equals, s span, resolutions []int64, add func(nanos, n int64)) error {
+// facetParts covers a span with the quarters of an hour of a value, and its ends by
+// counting rows, which are at most those of two quarters. It calls add for each with
+// its time, in ascending order.
+func facetParts(ctx context.Context, tx *sql.Tx, e repo.Equals, s span, add func(nanos, n int64)) error {
 	column, _ := logColumn(e.Column)
-	for _, p := range split(nil, s.first, s.last+1, resolutions) {
-		if p.resolution == 0 {
-			var n int64
-			err := tx.QueryRowContext(ctx, "SELECT count(*) FROM logs WHERE "+column+" = ? AND time >= ? AND time < ?", e.Value, p.from, p.to).Scan(&n)
-			if err != nil {
+	for _, p := range split(nil, s.first, s.last+1, []int64{quarter}) {
+		if p.resolution == quarter {
+			if err := eachQuarter(ctx, tx, p.from, p.to, add, selectFacetDays, string(e.Column), e.Value); err != nil {
 				return err
 			}
-			add(p.from, n)
 			continue
 		}
-		size := p.resolution * int64(time.Minute)
-		rows, err := tx.QueryContext(ctx, selectFacetBuckets, string(e.Column), p.resolution, p.from/size, p.to/size, e.Value)
+		var n int64
+		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM logs WHERE "+column+" = ? AND time >= ? AND time < ?", e.Value, p.from, p.to).Scan(&n)
 		if err != nil {
 			return err
 		}
-		err = each(rows, func(scan func(...any) error) error {
-			var bucket, n int64
-			err := scan(&bucket, &n)
-			add(bucket*size, n)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+		add(p.from, n)
 	}
 	return nil
 }
 
 // sumFacet counts the rows of a span that have a value.
 func sumFacet(ctx context.Context, tx *sql.Tx, e repo.Equals, s span) (total int64, err error) {
-	all := facetResolutions()
-	err = facetParts(ctx, tx, e, s, all[:], func(_, n int64) { total += n })
+	err = facetParts(ctx, tx, e, s, func(_, n int64) { total += n })
 	return total, err
 }
 
-// fromFacet counts by the rollups of a value, whose finest divides the interval.
+// fromFacet counts by the quarters of a value, which divide the interval.
 func (h *histogram) fromFacet(ctx context.Context, tx *sql.Tx, e repo.Equals, s span) error {
-	var usable []int64
-	for _, r := range facetResolutions() {
-		if h.interval%(r*int64(time.Minute)) == 0 {
-			usable = append(usable, r)
-		}
-	}
-	return facetParts(ctx, tx, e, s, usable, h.add)
+	return facetParts(ctx, tx, e, s, h.add)
 }
 
 // histogramShare is how many times as many events a histogram of a search may read

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql"
+	"io/fs"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -90,4 +91,89 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 	require.Len(t, got, 2)
 	assert.EqualValues(t, 5, got[0].Attempts)
 	assert.EqualValues(t, 3, got[0].Attackers)
+}
+
+// TestMigrate_Days opens a database whose events were counted in rows for a quarter
+// of an hour each, some of them expired: all counts are those of before.
+func TestMigrate_Days(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "decnet.db")
+	drv, err := newDriver()
+	require.NoError(t, err)
+	uri, err := fileURI(path)
+	require.NoError(t, err)
+	db := sql.OpenDB(connector{dsn: uri.writer(Options{}.withDefaults()), driver: drv})
+	files, err := fs.Sub(migrations, "migrations")
+	require.NoError(t, err)
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	require.NoError(t, err)
+	_, err = p.UpTo(ctx, 6)
+	require.NoError(t, err)
+	start := time.Date(2026, 4, 17, 0, 0, 0, 0, time.UTC)
+	count := func(table string, at time.Time) {
+		for _, r := range []int64{1440, 15, 1} {
+			_, err := db.ExecContext(ctx, "INSERT INTO "+table+" VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1", r, at.Unix()/60/r)
+			require.NoError(t, err)
+		}
+	}
+	var stored []time.Time
+	for i := range 40 {
+		at := start.Add(time.Duration(i) * 77 * time.Minute)
+		if i < 15 {
+			count("expired_rollups", at)
+			continue
+		}
+		count("rollups", at)
+		stored = append(stored, at)
+		_, err = db.ExecContext(ctx, `INSERT INTO logs (id, time, decky, service, event_type, attacker_ip, raw_line, fields, msg, trace_id, span_id)
+			VALUES (?, ?, 'd', ?, 'e', '192.0.2.1', '', '{}', '', '', '')`, i, at.UnixNano(), []string{"ssh", "ftp"}[i%2])
+		require.NoError(t, err)
+	}
+	for column, kind := range map[string]string{"decky": "decky", "service": "service", "event_type": "event"} {
+		_, err = db.ExecContext(ctx, `INSERT INTO facets SELECT ?, `+column+`, count(*), min(time), max(time) FROM logs GROUP BY 2`, kind)
+		require.NoError(t, err)
+		for _, r := range []int64{15, 1440} {
+			_, err = db.ExecContext(ctx, `INSERT INTO facet_rollups (kind, resolution, bucket, value, count)
+				SELECT ?, ?, time / ?, `+column+`, count(*) FROM logs GROUP BY 3, 4`, kind, r, r*int64(time.Minute))
+			require.NoError(t, err)
+		}
+	}
+	key, err := attackerKey("192.0.2.1")
+	require.NoError(t, err)
+	_, err = db.ExecContext(ctx, `INSERT INTO attackers (id, uuid, ip, first_seen, last_seen, event_count, decky_count, updated_at, search, state)
+		VALUES (1, ?, '192.0.2.1', 0, 0, 40, 1, 0, x'', x'')`, key[:])
+	require.NoError(t, err)
+	_, err = db.ExecContext(ctx, "INSERT INTO counters VALUES ('logs', 25), ('last_log_id', 40), ('deckies', 1), ('attackers', 1), ('last_attacker_id', 1)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	s, err := Open(ctx, Options{Path: path})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	for _, interval := range []time.Duration{time.Minute, 15 * time.Minute} {
+		bars, err := s.Histogram(ctx, repo.LogFilter{}, interval)
+		require.NoError(t, err)
+		require.Len(t, bars, 40)
+		for i, b := range bars {
+			assert.Equal(t, repo.Bucket{Start: start.Add(time.Duration(i) * 77 * time.Minute).Truncate(interval), Count: 1}, b)
+		}
+	}
+	bars, err := s.Histogram(ctx, repo.LogFilter{}, 24*time.Hour)
+	require.NoError(t, err)
+	assert.Equal(t, []repo.Bucket{{Start: start, Count: 19}, {Start: start.Add(24 * time.Hour), Count: 19}, {Start: start.Add(48 * time.Hour), Count: 2}}, bars)
+	n, err := s.CountLogs(ctx, repo.LogFilter{Start: stored[3], End: stored[20]})
+	require.NoError(t, err)
+	assert.EqualValues(t, 18, n)
+	n, err = s.CountLogs(ctx, repo.LogFilter{Search: repo.Equals{Column: repo.ColumnAttacker, Value: "192.0.2.1"}})
+	require.NoError(t, err)
+	assert.EqualValues(t, 25, n)
+	ranking, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnService, Start: stored[3], End: stored[20], Limit: 5})
+	require.NoError(t, err)
+	assert.Equal(t, []repo.Ranked{{Value: "ftp", Count: 9}, {Value: "ssh", Count: 9}}, ranking.List)
+	report, err := s.Check(ctx)
+	require.NoError(t, err)
+	for _, f := range report.Findings { // The profile is empty here.
+		assert.Equal(t, "attacker", f.Kind, f.Detail)
+	}
 }

@@ -175,15 +175,16 @@ func TestPlans(t *testing.T) {
 		{"total of a time", count("", start), "USING COVERING INDEX logs_time (time>? AND time<?)"},
 		{"total of a service", count("service:ssh", none), "SEARCH facets"},
 		{"total of a service and time", count("service:ssh", start), "USING COVERING INDEX logs_service (service=? AND time>?"},
-		{"total of an attacker", count("attacker:192.0.2.1", none), "USING COVERING INDEX logs_attacker (attacker_ip=?)"},
+		{"total of an attacker", count("attacker:192.0.2.1", none), "SEARCH attackers USING INDEX attackers_uuid (uuid=?)"},
+		{"total of an attacker and time", count("attacker:192.0.2.1", start), "USING COVERING INDEX logs_attacker (attacker_ip=? AND time>?)"},
 		{"stats", func(ctx context.Context, s *Store) error { _, err := s.Stats(ctx); return err }, "SEARCH counters"},
 		{"last id", func(ctx context.Context, s *Store) error { _, err := s.LastLogID(ctx); return err }, "SEARCH counters"},
 		{"histogram", func(ctx context.Context, s *Store) error {
 			_, err := s.Histogram(ctx, repo.LogFilter{Start: start, End: at.Add(9 * time.Hour)}, 15*time.Minute)
 			return err
-		}, "SEARCH rollups USING PRIMARY KEY (resolution=? AND bucket>? AND bucket<?)"},
+		}, "SEARCH days USING PRIMARY KEY (kind=? AND day>? AND day<?)"},
 		{"ranking of services", ranking(repo.ColumnService), "USING COVERING INDEX logs_service (service=? AND time>? AND time<?)"},
-		{"ranking of deckies", ranking(repo.ColumnDecky), "SEARCH facet_rollups USING PRIMARY KEY (kind=? AND resolution=? AND bucket=?)"},
+		{"ranking of deckies", ranking(repo.ColumnDecky), "SEARCH days USING PRIMARY KEY (kind=? AND day=?)"},
 		{"ranking of few attackers", ranking(repo.ColumnAttacker), "USING INDEX logs_time (time>? AND time<?)"},
 		{"ranking of attackers", func(ctx context.Context, s *Store) error {
 			return s.snapshot(ctx, func(tx *sql.Tx) error {

@@ -27,7 +27,7 @@ func (s *Store) Purge(ctx context.Context) (repo.Purged, error) {
 		// Without WHERE, SQLite drops whole trees and does not visit the rows.
 		for _, query := range []string{
 			"DELETE FROM logs", "DELETE FROM bounties", "DELETE FROM commands", "DELETE FROM attacker_services",
-			"DELETE FROM attackers", "DELETE FROM rollups", "DELETE FROM expired_rollups", "DELETE FROM facets", "DELETE FROM facet_rollups",
+			"DELETE FROM attackers", "DELETE FROM minutes", "DELETE FROM expired_minutes", "DELETE FROM days", "DELETE FROM facets",
 			"DELETE FROM credentials",
 			"DELETE FROM credential_attackers", "DELETE FROM credential_services", "DELETE FROM event_keys", "DELETE FROM receipts",
 			"DELETE FROM search_segments", "DELETE FROM search_chunks", raiseSearchVersion, raiseAttackerVersion,

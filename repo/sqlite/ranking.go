@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"decnet/repo"
 )
@@ -103,24 +102,46 @@ func (k *ranker) facets(kind repo.Column) (repo.Ranking, error) {
 		err := k.add("SELECT value, count FROM facets WHERE kind = ?", string(kind))
 		return k.ranking(), err
 	}
-	all := facetResolutions()
-	for _, p := range split(nil, k.span.first, k.span.last+1, all[:]) {
+	for _, p := range split(nil, k.span.first, k.span.last+1, []int64{quarter}) {
 		var err error
-		if p.resolution > 0 {
-			size := p.resolution * int64(time.Minute)
-			err = k.add(`SELECT value, count FROM facet_rollups WHERE kind = ? AND resolution = ? AND bucket >= ? AND bucket < ?`,
-				string(kind), p.resolution, p.from/size, p.to/size)
+		if p.resolution == quarter {
+			err = k.addDays(kind, p)
 		} else {
-			finest := all[len(all)-1]
 			err = k.add(`SELECT value, (SELECT count(*) FROM logs WHERE `+column+` = value AND time >= ? AND time < ?)
-				FROM facet_rollups WHERE kind = ? AND resolution = ? AND bucket = ?`,
-				p.from, p.to, string(kind), finest, p.from/(finest*int64(time.Minute)))
+				FROM days WHERE kind = ? AND day = ?`, p.from, p.to, string(kind), p.from/(quartersOfDay*quarter))
 		}
 		if err != nil {
 			return repo.Ranking{}, err
 		}
 	}
 	return k.ranking(), nil
+}
+
+// addDays adds what the days count in a part of whole quarters.
+func (k *ranker) addDays(kind repo.Column, p part) error {
+	first, end := p.from/quarter, p.to/quarter
+	rows, err := k.tx.QueryContext(k.ctx, "SELECT day, value, counts FROM days WHERE kind = ? AND day >= ? AND day <= ?",
+		string(kind), first/quartersOfDay, (end-1)/quartersOfDay)
+	if err != nil {
+		return err
+	}
+	return each(rows, func(scan func(...any) error) error {
+		var day int64
+		var value, packed sql.RawBytes
+		if err := scan(&day, &value, &packed); err != nil {
+			return err
+		}
+		var q quarters
+		q.add(packed, 1)
+		n := int64(0)
+		for _, count := range q[max(0, first-day*quartersOfDay):min(quartersOfDay, end-day*quartersOfDay)] {
+			n += count
+		}
+		if n > 0 {
+			k.counts[string(value)] += n
+		}
+		return nil
+	})
 }
 
 // attackersOfRows counts event by event.
@@ -187,8 +208,8 @@ const rankAttackers = `SELECT ip, event_count, CASE WHEN ?1 AND first_seen >= ?2
 // still are.
 func (k *ranker) nothingExpired() (bool, error) {
 	var last sql.NullInt64
-	err := k.tx.QueryRowContext(k.ctx, "SELECT max(bucket) FROM expired_rollups WHERE resolution = 1").Scan(&last)
-	return !last.Valid || (last.Int64+1)*int64(time.Minute) <= k.span.first, err
+	err := k.tx.QueryRowContext(k.ctx, "SELECT max(minute) FROM expired_minutes").Scan(&last)
+	return !last.Valid || (last.Int64+1)*minute <= k.span.first, err
 }
 
 // distinctAttackers counts the attackers of a span that nothing comes after; of

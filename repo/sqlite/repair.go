@@ -3,7 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"time"
+
+	"decnet/repo"
 )
 
 // Repair computes anew whatever Check calls repairable, in one transaction.
@@ -16,7 +17,7 @@ func (s *Store) Repair(ctx context.Context) error {
 			return err
 		}
 		for _, step := range []func() error{
-			w.repairIndexes, w.repairRollups, w.repairFacets, w.repairFacetRollups, w.repairSearchIndex, w.repairAttackers, w.repairCredentials, w.repairCounters,
+			w.repairIndexes, w.repairRollups, w.repairFacets, w.repairFacetDays, w.repairSearchIndex, w.repairAttackers, w.repairCredentials, w.repairCounters,
 		} {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -52,25 +53,25 @@ func (w *batchWriter) repairIndexes() error {
 }
 
 func (w *batchWriter) repairRollups() error {
-	if err := w.run("DELETE FROM rollups"); err != nil {
+	if err := w.run("DELETE FROM minutes"); err != nil {
 		return err
 	}
-	err := w.run(`INSERT INTO rollups (resolution, bucket, count)
-		SELECT 1, time / 60000000000, count(*) FROM logs GROUP BY 2`)
+	err := w.run("INSERT INTO minutes (minute, count) SELECT time / ?, count(*) FROM logs GROUP BY 1", minute)
 	if err != nil {
 		return err
 	}
-	for _, r := range resolutions() {
-		if r == 1 {
-			continue
-		}
-		err := w.run(`INSERT INTO rollups (resolution, bucket, count)
-			SELECT ?1, bucket / ?1, sum(count) FROM rollups WHERE resolution = 1 GROUP BY bucket / ?1`, r)
-		if err != nil {
-			return err
-		}
+	return w.repairDays(kindAll, "''")
+}
+
+// repairDays counts a kind anew by day, along the index of its column.
+func (w *batchWriter) repairDays(kind repo.Column, column string) error {
+	if err := w.run("DELETE FROM days WHERE kind = ?", string(kind)); err != nil {
+		return err
 	}
-	return nil
+	return w.run(`INSERT INTO days (kind, day, value, counts)
+		SELECT ?, at / ?, value, quarters_of(group_concat((at % ?) || ':' || n))
+		FROM (SELECT `+column+` AS value, time / ? AS at, count(*) AS n FROM logs GROUP BY 1, 2)
+		GROUP BY 2, 3`, string(kind), quartersOfDay, quartersOfDay, quarter)
 }
 
 // repairFacets keeps those without events: they remember what was active.
@@ -91,18 +92,11 @@ func (w *batchWriter) repairFacets() error {
 	return nil
 }
 
-func (w *batchWriter) repairFacetRollups() error {
-	if err := w.run("DELETE FROM facet_rollups"); err != nil {
-		return err
-	}
+func (w *batchWriter) repairFacetDays() error {
 	for _, kind := range facetColumns() {
 		column, _ := logColumn(kind)
-		for _, r := range facetResolutions() {
-			err := w.run(`INSERT INTO facet_rollups (kind, resolution, bucket, value, count)
-				SELECT ?, ?, time / ?, `+column+`, count(*) FROM logs GROUP BY 3, 4`, string(kind), r, r*int64(time.Minute))
-			if err != nil {
-				return err
-			}
+		if err := w.repairDays(kind, column); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -155,7 +149,10 @@ func (w *batchWriter) repairAttacker(ip string) error {
 			return err
 		}
 	}
-	return w.writeAttacker(a)
+	if err := w.writeAttacker(a); err != nil {
+		return err
+	}
+	return w.run("UPDATE attackers SET expired_count = event_count - ? WHERE id = ?", left, a.id)
 }
 
 func (w *batchWriter) repairCredentials() error {

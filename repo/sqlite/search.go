@@ -150,7 +150,7 @@ func (n narrowed) hunted(e repo.Expr) bool {
 // event types were seen, and finds the rarest of its equalities.
 func narrow(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (narrowed, error) {
 	n := narrowed{span: spanOf(f)}
-	rarest := int64(math.MaxInt64)
+	rarest, exact := int64(math.MaxInt64), true
 	for _, e := range flatten(nil, f.Search) {
 		if n.empty() {
 			break
@@ -162,6 +162,9 @@ func narrow(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (narrowed, error)
 		}
 		if err != nil {
 			return n, err
+		}
+		if found.vague {
+			exact = false
 		}
 		if found.count == 0 { // its events have expired
 			n.span = span{1, 0}
@@ -176,27 +179,26 @@ func narrow(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (narrowed, error)
 		return narrowed{span: n.span, exact: true}, nil
 	}
 	n.count = rarest
-	if e, alone := f.Search.(repo.Equals); alone && e.Column != repo.ColumnAttacker && f.Start.IsZero() && f.End.IsZero() {
+	if _, alone := f.Search.(repo.Equals); alone && exact && f.Start.IsZero() && f.End.IsZero() {
 		n.exact = true
 	}
 	return n, nil
 }
 
 // facetOf returns what is known of a value, or [sql.ErrNoRows] where no event
-// has it. Of an attacker only the count is used, and only to compare: a profile
-// need not be as exact as a counter.
+// has it. Of an attacker only the count is used: a search need not cut its times.
 func facetOf(ctx context.Context, tx *sql.Tx, e repo.Equals) (f facet, err error) {
 	if e.Column == repo.ColumnAttacker {
 		f.last = math.MaxInt64
 		if e.Value == repo.UnknownAttacker {
-			f.count = math.MaxInt64 - 1
+			f.count, f.vague = math.MaxInt64-1, true
 			return f, nil
 		}
 		key, err := attackerKey(e.Value)
 		if err != nil {
 			return f, err
 		}
-		err = tx.QueryRowContext(ctx, "SELECT event_count FROM attackers WHERE uuid = ?", key[:]).Scan(&f.count)
+		err = tx.QueryRowContext(ctx, "SELECT event_count - expired_count FROM attackers WHERE uuid = ?", key[:]).Scan(&f.count)
 		return f, err
 	}
 	err = tx.QueryRowContext(ctx, "SELECT count, first_time, last_time FROM facets WHERE kind = ? AND value = ?",

@@ -292,15 +292,28 @@ func TestFailing_SaysWhat(t *testing.T) {
 		}},
 		{"facets", "facets", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
 		{"facets", "purge", func(ctx context.Context, s *sqlite.Store) error { _, err := s.Purge(ctx); return err }},
-		{"rollups", "histogram", func(ctx context.Context, s *sqlite.Store) error {
+		{"minutes", "histogram", func(ctx context.Context, s *sqlite.Store) error {
 			_, err := s.Histogram(ctx, repo.LogFilter{}, time.Minute)
 			return err
 		}},
-		{"rollups", "count logs", func(ctx context.Context, s *sqlite.Store) error {
+		{"minutes", "count logs", func(ctx context.Context, s *sqlite.Store) error {
 			_, err := s.CountLogs(ctx, repo.LogFilter{Start: time.Unix(1, 0)})
 			return err
 		}},
-		{"rollups", "rollups", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"minutes", "minutes", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
+		{"days", "histogram", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Histogram(ctx, repo.LogFilter{}, 15*time.Minute)
+			return err
+		}},
+		{"days", "count logs", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.CountLogs(ctx, repo.LogFilter{Start: time.Unix(1, 0), End: time.Unix(864000, 0)})
+			return err
+		}},
+		{"days", "ranking", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnService, Start: time.Unix(1, 0), Limit: 1})
+			return err
+		}},
+		{"days", "days", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, someEvents(1)) }},
 		{"bounties", "list bounties", func(ctx context.Context, s *sqlite.Store) error {
 			_, err := s.Bounties(ctx, repo.BountyQuery{Limit: 1})
 			return err

@@ -28,7 +28,7 @@ func NewTemplate(ctx context.Context, prepare func(ctx context.Context, s *Store
 	}
 	name := memoryURI()
 	name.empty = true
-	s, err := openMemory(drv, Options{}.withDefaults(), name, nil)
+	s, err := openMemory(drv, Options{}.withDefaults(), name)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
@@ -46,13 +46,11 @@ func NewTemplate(ctx context.Context, prepare func(ctx context.Context, s *Store
 	return t, nil
 }
 
-// openMemory opens a database in memory whose first connection may exist already.
-func openMemory(drv driver.Driver, o Options, name dsn, first driver.Conn) (*Store, error) {
-	if first == nil {
-		var err error
-		if first, err = drv.Open(name.writer(o)); err != nil {
-			return nil, err
-		}
+// openMemory opens a database in memory.
+func openMemory(drv driver.Driver, o Options, name dsn) (*Store, error) {
+	first, err := drv.Open(name.writer(o))
+	if err != nil {
+		return nil, err
 	}
 	kept, ok := first.(connection)
 	if !ok {
@@ -95,11 +93,13 @@ func (t *Template) Clone(ctx context.Context, o Options) (*Store, error) {
 		return openFile(ctx, t.driver, o, false)
 	}
 	name := memoryURI()
-	first, err := t.backup(ctx, name.writer(o))
+	copied, err := t.backup(ctx, name.writer(o))
 	if err != nil {
 		return nil, fmt.Errorf("clone: %w", err)
 	}
-	return openMemory(t.driver, o, name, first)
+	// A connection that a backup made knows none of our functions.
+	s, err := openMemory(t.driver, o, name)
+	return s, errors.Join(err, copied.Close())
 }
 
 // backup copies the template and returns the connection to the copy.
