@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -26,11 +27,14 @@ func TestBody_Decodes(t *testing.T) {
 		body string
 		want newUser
 	}{
-		"all":              {`{"username":"ann","password":"` + secret + `","role":"admin"}`, newUser{"ann", secret, "admin"}},
-		"without optional": {" \r\n\t{ \"password\" : \"" + secret + "\", \"username\" : \"ann\" } \n", newUser{"ann", secret, ""}},
-		"escapes":          {`{"username":"\u00e4\ud83d\ude00\/\\\"","password":"a\u0000bcdefgh"}`, newUser{"ä😀/\\\"", "a\x00bcdefgh", ""}},
-		"an escaped key":   {`{"user\u006eame":"ann","password":"` + secret + `"}`, newUser{"ann", secret, ""}},
-		"markup":           {`{"username":"<b>&","password":"` + secret + `"}`, newUser{"<b>&", secret, ""}},
+		"all":               {`{"username":"ann","password":"` + secret + `","role":"admin"}`, newUser{"ann", secret, "admin"}},
+		"without optional":  {" \r\n\t{ \"password\" : \"" + secret + "\", \"username\" : \"ann\" } \n", newUser{"ann", secret, ""}},
+		"escapes":           {`{"username":"\u00e4\ud83d\ude00\/\\\"","password":"a\u0000bcdefgh"}`, newUser{"ä😀/\\\"", "a\x00bcdefgh", ""}},
+		"an escaped key":    {`{"user\u006eame":"ann","password":"` + secret + `"}`, newUser{"ann", secret, ""}},
+		"the first pair":    {`{"username":"\ud800\udc00","password":"` + secret + `"}`, newUser{"\U00010000", secret, ""}},
+		"the last pair":     {`{"username":"\uDBFF\uDFFF","password":"` + secret + `"}`, newUser{"\U0010FFFF", secret, ""}},
+		"beside the halves": {`{"username":"\ud7ff\ue000","password":"` + secret + `"}`, newUser{"\ud7ff\ue000", secret, ""}},
+		"markup":            {`{"username":"<b>&","password":"` + secret + `"}`, newUser{"<b>&", secret, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +78,8 @@ func TestBody_Violations(t *testing.T) {
 		"half a surrogate pair":    {users, user(`a\ud83d`, secret), 400, "", "encoding", "the body must not escape half of a surrogate pair"},
 		"the other half":           {users, user(`a\ude00b`, secret), 400, "", "encoding", "the body must not escape half of a surrogate pair"},
 		"two first halves":         {users, user(`\ud83d\ud83d`, secret), 400, "", "encoding", "the body must not escape half of a surrogate pair"},
+		"half and a letter":        {users, user(`\ud83d\u0041`, secret), 400, "", "encoding", "the body must not escape half of a surrogate pair"},
+		"half and what is behind":  {users, user(`\ud83d\ue000`, secret), 400, "", "encoding", "the body must not escape half of a surrogate pair"},
 		"an escaped backslash":     {users, user(`\\ud83d`, secret), 0, "", "", ""},
 		"null":                     {users, "null", 400, "", "type", "the body must not be null"},
 		"an array":                 {users, "[]", 400, "", "type", "the body must be an object"},
@@ -198,6 +204,8 @@ func TestBody_Depth(t *testing.T) {
 	}
 	brackets := `{"size":1,"note":"[[[["}`
 	require.NoError(t, op.Body("application/json", []byte(brackets), &into), "brackets in a string do not nest")
+	beside := `{"size":1,"free":{"a":[` + strings.Repeat("[],{},", 2*contract.MaxDepth) + `0]}}`
+	require.NoError(t, op.Body("application/json", []byte(beside), &into), "nor do those that stand side by side")
 }
 
 func TestBody_AllTypes(t *testing.T) {
@@ -248,6 +256,36 @@ func TestBody_AllTypes(t *testing.T) {
 	var into struct{ Size int }
 	require.NoError(t, op.Body("application/json", []byte(`{"size":1e2}`), &into))
 	assert.Equal(t, 100, into.Size)
+}
+
+// A float64 holds no integer above 2^53 exactly, so these must not pass through one.
+func TestBody_LargeIntegersKeepTheirValue(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Load(document("size: {type: integer, minimum: 1, maximum: 1000}", "size: {type: integer}"))
+	require.NoError(t, err)
+	op, ok := c.Operation("PUT", "/things/{name}")
+	require.True(t, ok)
+	for text, want := range map[string]int64{
+		"9007199254740991": 1<<53 - 1, "9007199254740993": 1<<53 + 1, "-9007199254740993": -1<<53 - 1,
+		"9223372036854775807": math.MaxInt64, "-9223372036854775808": math.MinInt64, "4503599627370496.0": 1 << 52,
+	} {
+		var into struct{ Size int64 }
+		require.NoError(t, op.Body("application/json", []byte(`{"size":`+text+`}`), &into), text)
+		assert.Equal(t, want, into.Size, text)
+	}
+}
+
+// Zero is a bound like any other.
+func TestBody_NothingMayBeAllThatIsAllowed(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Load(document("nullable: true, maxLength: 4", "maxLength: 0", "minItems: 1, maxItems: 2", "maxItems: 0"))
+	require.NoError(t, err)
+	op, ok := c.Operation("PUT", "/things/{name}")
+	require.True(t, ok)
+	var into any
+	require.NoError(t, op.Body("application/json", []byte(`{"size":1,"note":"","tags":[]}`), &into))
+	require.EqualError(t, op.Body("application/json", []byte(`{"size":1,"note":"x","tags":["a"]}`), &into),
+		"note must have at most 0 characters; tags must have at most 0 items")
 }
 
 func TestBody_ContentType(t *testing.T) {
@@ -309,5 +347,20 @@ func TestBody_OddNamesOfFieldsAreQuoted(t *testing.T) {
 		var violations *contract.Violations
 		require.ErrorAs(t, op.Body("application/json", body, &into), &violations)
 		assert.True(t, strings.HasPrefix(violations.List[0].Detail, want), violations.List[0].Detail)
+	}
+}
+
+// What of a field's name is repeated is cut by characters, and only where it is
+// longer than may be.
+func TestBody_LongNamesOfFieldsAreCut(t *testing.T) {
+	t.Parallel()
+	op := operation(t, "PUT", "/api/v1/config/deployment-limit")
+	for _, letter := range []string{"k", "é", "😀"} {
+		for n, want := range map[int]string{63: strings.Repeat(letter, 63), 64: strings.Repeat(letter, 64), 65: strings.Repeat(letter, 64) + "…"} {
+			body, err := json.Marshal(map[string]int{"deployment_limit": 1, strings.Repeat(letter, n): 1})
+			require.NoError(t, err)
+			_, v := only(t, op.Body("application/json", body, &struct{}{}))
+			assert.Equal(t, "/"+want, v.Name)
+		}
 	}
 }

@@ -120,9 +120,8 @@ func (o *Operation) Params(query url.Values, pathValue func(name string) string)
 	return p, f.err()
 }
 
-func (p *Params) isShared() bool {
-	return len(p.values) > 0 && &p.values[0] == &p.op.defaults[0]
-}
+// isShared is for operations that have parameters.
+func (p *Params) isShared() bool { return &p.values[0] == &p.op.defaults[0] }
 
 // find drops the values that mean "not given".
 func (c *param) find(values []string, f *findings) (text string, given bool) {
