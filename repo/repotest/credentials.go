@@ -166,7 +166,9 @@ func everything(t *testing.T, s Store) []any {
 	require.NoError(t, err)
 	commands, total, err := s.Commands(ctx, repo.AttackerUUID("192.0.2.1"), repo.CommandQuery{Limit: 100})
 	require.NoError(t, err)
-	return []any{stats, logs, histogram, attackers, credentials, commands, total}
+	tried, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnCredential, Limit: 100})
+	require.NoError(t, err)
+	return []any{stats, logs, histogram, attackers, credentials, tried, commands, total}
 }
 
 func testReceipts(t *testing.T, s Store) {

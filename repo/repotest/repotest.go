@@ -85,6 +85,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Histogram/Ends", testHistogramEnds},
 		{"Ranking/Naive", testRankingNaive},
 		{"Ranking/Ends", testRankingEnds},
+		{"Ranking/Credentials", testRankingCredentials},
 		{"Bounties/Unique", testBountiesUnique},
 		{"Bounties/List", testBountiesList},
 		{"Attackers/Profile", testAttackersProfile},

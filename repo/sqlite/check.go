@@ -336,6 +336,12 @@ func (c *checker) attackers() error {
 }
 
 func (c *checker) credentials() error {
+	err := c.credentialTimes(func(id, attempts, sum int64) {
+		c.wrong("credential", "credential %d counts %d attempts, and %d by time", id, attempts, sum)
+	})
+	if err != nil {
+		return err
+	}
 	return c.query(func(scan func(...any) error) error {
 		var id, kept, is int64
 		err := scan(&id, &kept, &is)
@@ -346,4 +352,24 @@ func (c *checker) credentials() error {
 	}, `SELECT id, attackers, n FROM (SELECT id, attackers,
 			(SELECT count(*) FROM credential_attackers WHERE credential = id) AS n FROM credentials)
 		WHERE attackers <> n`)
+}
+
+// credentialTimes calls f for each credential whose attempts by time do not add up
+// to its attempts: 0 where they can't be read.
+func (c *checker) credentialTimes(f func(id, attempts, sum int64)) error {
+	var times attemptTimes
+	return c.query(func(scan func(...any) error) error {
+		var id, attempts, sum int64
+		var packed sql.RawBytes
+		if err := scan(&id, &attempts, &packed); err != nil {
+			return err
+		}
+		if times.decode(packed) {
+			sum = times.sum()
+		}
+		if sum != attempts {
+			f(id, attempts, sum)
+		}
+		return nil
+	}, "SELECT id, attempts, times FROM credentials WHERE length(times) > 0")
 }

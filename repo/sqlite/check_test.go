@@ -51,6 +51,10 @@ func view(t *testing.T, s *sqlite.Store) []any {
 			rankings = append(rankings, ranking)
 		}
 	}
+	// When all of them were is all that repair knows of times that were lost.
+	tried, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnCredential, Start: time.Unix(0, 0), Limit: 10})
+	require.NoError(t, err)
+	rankings = append(rankings, tried)
 	attackers, err := s.Attackers(ctx, repo.AttackerQuery{Sort: repo.SortActive, Limit: 100})
 	require.NoError(t, err)
 	for i := range attackers {
@@ -97,6 +101,8 @@ func TestRepair(t *testing.T) {
 		{"expired events of a profile", "attacker", "UPDATE attackers SET expired_count = 1 WHERE ip = '192.0.2.3'"},
 		{"profile of another", "attacker", "UPDATE attackers SET state = (SELECT state FROM attackers WHERE ip = '192.0.2.6') WHERE ip = '192.0.2.3'"},
 		{"credential", "credential", "UPDATE credentials SET attackers = 99 WHERE id = 2"},
+		{"times of a credential", "credential", "UPDATE credentials SET times = x'01' WHERE id = 2"},
+		{"too few times of a credential", "credential", "UPDATE credentials SET times = x'070000' WHERE id = 2"},
 		{
 			// Emptied by making it a partial one for a moment.
 			"index", "integrity", `PRAGMA writable_schema = ON;

@@ -39,7 +39,9 @@ type credentialInBatch struct {
 	attempts    int64
 	first, last int64
 	event       int64 // the last one that was counted
-	services    []string
+	// times has the quarters of an hour of the attempts, in the order of the events.
+	times    []attemptsAt
+	services []string
 	// attackers are those whose bounty is new. One whose bounty was known is in
 	// credential_attackers already.
 	attackers []int64
@@ -64,8 +66,19 @@ func (t *tried) count(event int64, b *repo.Bounty) *credentialInBatch {
 	if c.event != event {
 		c.attempts++
 		c.event = event
+		c.countAt(nanos / quarterHour)
 	}
 	return c
+}
+
+// countAt counts an attempt in its quarter of an hour, which is mostly that of the
+// attempt before.
+func (c *credentialInBatch) countAt(quarter int64) {
+	if i := len(c.times) - 1; i >= 0 && c.times[i].at == quarter {
+		c.times[i].n++
+		return
+	}
+	c.times = append(c.times, attemptsAt{quarter, 1})
 }
 
 // pairOf reads a payload. A value that is not a string is its JSON text, as in
@@ -142,43 +155,70 @@ func (w *batchWriter) writeCredentials() error {
 }
 
 func (w *batchWriter) writeCredential(c *credentialInBatch) error {
-	st, err := w.stmt("SELECT id, services FROM credentials WHERE hash = ?") //nolint:sqlclosecheck // Closed with the transaction.
-	if err != nil {
-		return err
-	}
 	hash := credentialHash(c.pair)
-	var id int64
-	var packed []byte
-	err = st.QueryRowContext(w.quiet, hash).Scan(&id, &packed)
+	known, err := w.knownCredential(hash)
 	isNew := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !isNew {
 		return err
 	}
 	if isNew {
-		id = w.add(counterCredentialID, 1)
+		known.id = w.add(counterCredentialID, 1)
 		w.add(counterCredentials, 1)
 	}
 	var fresh int64
 	for _, attacker := range c.attackers {
-		n, err := w.exec("INSERT INTO credential_attackers (credential, attacker) VALUES (?, ?) ON CONFLICT DO NOTHING", id, attacker)
+		n, err := w.exec("INSERT INTO credential_attackers (credential, attacker) VALUES (?, ?) ON CONFLICT DO NOTHING", known.id, attacker)
 		if err != nil {
 			return err
 		}
 		fresh += n
 	}
-	if packed, err = w.addServices(id, packed, c.services); err != nil {
+	packed, err := w.addServices(known.id, known.services, c.services)
+	if err != nil {
 		return err
 	}
+	for _, a := range c.times {
+		known.times.add(a.at, a.n)
+	}
+	times := known.times.encode(nil)
 	if isNew {
 		_, err = w.exec(`INSERT INTO credentials
-			(id, hash, username, password, attempts, attackers, first_seen, last_seen, services)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, hash, c.username, c.password, c.attempts, fresh, c.first, c.last, packed)
+			(id, hash, username, password, attempts, attackers, first_seen, last_seen, services, times)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, known.id, hash, c.username, c.password, c.attempts, fresh, c.first, c.last, packed, times)
 		return err
 	}
 	_, err = w.exec(`UPDATE credentials SET attempts = attempts + ?, attackers = attackers + ?,
-		first_seen = min(first_seen, ?), last_seen = max(last_seen, ?), services = ? WHERE id = ?`,
-		c.attempts, fresh, c.first, c.last, packed, id)
+		first_seen = min(first_seen, ?), last_seen = max(last_seen, ?), services = ?, times = ? WHERE id = ?`,
+		c.attempts, fresh, c.first, c.last, packed, times, known.id)
 	return err
+}
+
+// knownCredential is what the row of a credential says.
+type knownCredential struct {
+	id       int64
+	services []byte
+	times    attemptTimes
+}
+
+func (w *batchWriter) knownCredential(hash []byte) (k knownCredential, err error) {
+	st, err := w.stmt("SELECT id, services, times FROM credentials WHERE hash = ?") //nolint:sqlclosecheck // Closed with the transaction.
+	if err != nil {
+		return k, err
+	}
+	var times []byte
+	if err := st.QueryRowContext(w.quiet, hash).Scan(&k.id, &k.services, &times); err != nil {
+		return k, err
+	}
+	if k.times.decode(times) {
+		return k, nil
+	}
+	// Rare: a row from before there were times, or damage.
+	var attempts, first, last int64
+	err = w.tx.QueryRowContext(w.quiet, "SELECT attempts, first_seen, last_seen FROM credentials WHERE id = ?", k.id).Scan(&attempts, &first, &last)
+	if err == nil {
+		timesOf(nil, attempts, first, last, &k.times)
+	}
+	return k, err
 }
 
 // maxServices bounds how many services a credential shows: names come from logs.

@@ -76,6 +76,15 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []repo.Ranked{{Value: "ssh", Count: 2}, {Value: "telnet", Count: 1}}, ranking.List, "by days and by quarters of an hour")
 	assert.Equal(t, "7", got[1].Username)
+	tried := func(start time.Duration) repo.Ranking {
+		r, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnCredential, Start: at.Add(start), Limit: 10})
+		require.NoError(t, err)
+		return r
+	}
+	assert.Equal(t, []repo.Ranked{{Value: "root", Password: "123456", Count: 4}, {Value: "7", Count: 1}}, tried(0).List)
+	assert.True(t, tried(0).Exact)
+	assert.Equal(t, []repo.Ranked{{Value: "root", Password: "123456", Count: 1}}, tried(4*time.Hour).List, "no more than is known")
+	assert.False(t, tried(4*time.Hour).Exact)
 	assert.Empty(t, got[1].Password)
 	n, err := s.CountCredentials(ctx, repo.CredentialFilter{})
 	require.NoError(t, err)
@@ -91,6 +100,12 @@ func TestMigrate_FromTheFirstVersion(t *testing.T) {
 	require.Len(t, got, 2)
 	assert.EqualValues(t, 5, got[0].Attempts)
 	assert.EqualValues(t, 3, got[0].Attackers)
+	assert.Equal(t, repo.Ranked{Value: "root", Password: "123456", Count: 5}, tried(0).List[0])
+	report, err := s.Check(ctx)
+	require.NoError(t, err)
+	for _, f := range report.Findings {
+		assert.NotEqual(t, "credential", f.Kind, f.Detail)
+	}
 }
 
 // TestMigrate_Days opens a database whose events were counted in rows for a quarter

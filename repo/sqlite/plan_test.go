@@ -193,6 +193,8 @@ func TestPlans(t *testing.T) {
 				return err
 			})
 		}, "SCAN attackers USING INDEX attackers_active\nCORRELATED SCALAR SUBQUERY 1\nSEARCH logs USING COVERING INDEX logs_attacker (attacker_ip=? AND time>? AND time<?)"},
+		{"ranking of credentials, by attempts", ranking(repo.ColumnCredential), "SCAN credentials USING INDEX credentials_attempts"},
+		{"ranking of credentials, by time", ranking(repo.ColumnCredential), "SEARCH credentials USING INDEX credentials_recent (last_seen>?)"},
 		{"bounties", func(ctx context.Context, s *Store) error {
 			_, err := s.Bounties(ctx, repo.BountyQuery{Limit: 50})
 			return err

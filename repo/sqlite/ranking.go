@@ -34,6 +34,8 @@ func (s *Store) Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking,
 		}
 		k := ranker{ctx: ctx, tx: tx, span: span, limit: q.Limit, events: events, counts: map[string]int64{}}
 		switch {
+		case q.By == repo.ColumnCredential:
+			r, err = k.credentials(credentialWork)
 		case q.By != repo.ColumnAttacker:
 			r, err = k.facets(q.By)
 		case events <= rankedRows:
@@ -88,7 +90,7 @@ func (k *ranker) ranking() repo.Ranking {
 }
 
 func byCount(a, b repo.Ranked) int {
-	return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value))
+	return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Password, b.Password))
 }
 
 // facets ranks a column that has facets. Quarters of an hour that a

@@ -155,7 +155,18 @@ func (w *batchWriter) repairAttacker(ip string) error {
 	return w.run("UPDATE attackers SET expired_count = event_count - ? WHERE id = ?", left, a.id)
 }
 
+// repairCredentials has the row tell when attempts were whose times are wrong.
 func (w *batchWriter) repairCredentials() error {
+	var broken []int64
+	c := checker{ctx: w.ctx, tx: w.tx}
+	if err := c.credentialTimes(func(id, _, _ int64) { broken = append(broken, id) }); err != nil {
+		return err
+	}
+	for _, id := range broken {
+		if err := w.run("UPDATE credentials SET times = x'' WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
 	return w.run(`UPDATE credentials SET attackers = (SELECT count(*) FROM credential_attackers WHERE credential = id)
 		WHERE attackers <> (SELECT count(*) FROM credential_attackers WHERE credential = id)`)
 }

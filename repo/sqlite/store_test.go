@@ -357,6 +357,10 @@ func TestFailing_SaysWhat(t *testing.T) {
 			_, err := s.CountCredentials(ctx, repo.CredentialFilter{Search: "x"})
 			return err
 		}},
+		{"credentials", "ranking", func(ctx context.Context, s *sqlite.Store) error {
+			_, err := s.Ranking(ctx, repo.RankingQuery{By: repo.ColumnCredential, Limit: 1})
+			return err
+		}},
 		{"credentials", "commit", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, variedEvents()) }},
 		{"credential_attackers", "commit", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, variedEvents()) }},
 		{"credential_services", "commit", func(ctx context.Context, s *sqlite.Store) error { return s.Commit(ctx, variedEvents()) }},
