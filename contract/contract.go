@@ -38,11 +38,11 @@ type Operation struct {
 	// (extension x-raw), so that Body cannot check it.
 	HasBody, Raw bool
 
-	spec       *openapi3.Operation
-	params     []param
-	defaults   []value
-	checksPath bool
-	bodies     map[string]*schema // by media type
+	spec      *openapi3.Operation
+	params    []param
+	defaults  []value
+	mustCheck bool               // also without a query
+	bodies    map[string]*schema // by media type
 }
 
 // Load parses, validates and compiles an OpenAPI 3.0 document. It also checks
@@ -120,7 +120,7 @@ func (o *Operation) addParam(p *openapi3.Parameter) error {
 	}
 	o.params = append(o.params, *c)
 	o.defaults = append(o.defaults, def)
-	o.checksPath = o.checksPath || p.In == InPath || p.Required
+	o.mustCheck = o.mustCheck || p.Required // those of a path always are
 	return nil
 }
 

@@ -137,6 +137,7 @@ func TestLoad_Refuses(t *testing.T) {
 		"an optional body":         {"requestBody:\n        required: true", "requestBody:\n        required: false", "must be required"},
 		"a body with open fields":  {"required: [size]\n              additionalProperties: false", "required: [size]", "additionalProperties"},
 		"a range of statuses":      {"'404'", "4XX", "exact statuses"},
+		"an optional path value":   {"in: path, required: true,", "in: path,", "must be required"},
 		"an unenforced keyword":    {"maxItems: 2", "uniqueItems: true", "uniqueItems is not supported"},
 		"an exclusive bound":       {"minimum: 1, maximum: 1000", "minimum: 1, exclusiveMinimum: true", "exclusiveMinimum is not supported"},
 		"a choice of schemas":      {"on: {type: boolean}", "on: {oneOf: [{type: boolean}]}", "oneOf is not supported"},

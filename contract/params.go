@@ -94,7 +94,7 @@ func compileParam(p *openapi3.Parameter) (*param, value, error) {
 // given twice is refused. The error is a [*Violations].
 func (o *Operation) Params(query url.Values, pathValue func(name string) string) (Params, error) {
 	p := Params{op: o, values: o.defaults}
-	if len(query) == 0 && !o.checksPath {
+	if len(query) == 0 && !o.mustCheck {
 		return p, nil
 	}
 	var f findings
