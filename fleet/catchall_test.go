@@ -60,6 +60,9 @@ func TestCatchall_SettingsThatAreNone(t *testing.T) {
 	} {
 		assert.Equal(t, []string{"[a.catchall] ports: " + want}, faults(t, options(t, "[a]", "services=catchall,ssh", "[a.catchall]", "ports="+ports)))
 	}
+	full, err := plan(t, options(t, "[a]", "services=catchall", "[a.catchall]", "ports=1-99,65535")).Deckies[0].Listeners()
+	require.NoError(t, err)
+	assert.Len(t, full, fleet.MaxCatchall)
 	// It is only looked at where it is used.
 	assert.Equal(t, []string{"[a.catchall] has no effect while the decky has no catchall"},
 		plan(t, options(t, "[a]", "services=ssh", "[a.catchall]", "ports=x")).Ignored)

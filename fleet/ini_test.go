@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -198,6 +199,64 @@ func TestINI_SmallTextsDoNotGrow(t *testing.T) {
 		_, err := fleet.ParseINIText(c.text)
 		assert.ErrorContains(t, err, c.want, name)
 	}
+}
+
+// TestINI_ABoundIsStillAllowed: each text is as much as may be, and one more of
+// the same is too much.
+func TestINI_ABoundIsStillAllowed(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) (fleet.INI, error) { return fleet.ParseINIFile([]byte(text)) }
+	long := func(n int) string { return "[a]\n#" + strings.Repeat("é", n-len("[a]\n#")) }
+	for name, c := range map[string]struct {
+		most, more, want string
+		parse            func(string) (fleet.INI, error)
+	}{
+		"characters of a request": {long(fleet.MaxINI), long(fleet.MaxINI + 1), "longer than 524288 characters", fleet.ParseINIText},
+		"bytes of a file": {
+			"[a]\n#" + strings.Repeat("x", fleet.MaxINIFile-5), "[a]\n#" + strings.Repeat("x", fleet.MaxINIFile-4), "larger than 2097152 bytes", parse,
+		},
+		"references in references": {chain(10), chain(11), "too deep", parse},
+		// Three times that many and the references themselves are 4 MiB.
+		"text of references": {
+			"[DEFAULT]\nx=" + strings.Repeat("x", 1398099) + "\n[a.ssh]\nk=%(x)s%(x)s%(x)s", "[DEFAULT]\nx=" + strings.Repeat("x", 1398100) + "\n[a.ssh]\nk=%(x)s%(x)s%(x)s",
+			"makes too much of the text", parse,
+		},
+		"settings of services": {
+			"[a]\namount=100\n[a.ssh]\n" + sections("k%d=v\n", 999), "[a]\namount=100\n[a.ssh]\n" + sections("k%d=v\n", 1000),
+			"its services have more than 100000 settings", parse,
+		},
+		"a name":            {"[" + strings.Repeat("a", 128) + "]", "[" + strings.Repeat("a", 129) + "]", "is longer than 128 characters", parse},
+		"one of an address": {"[a]\nip=10.0.0.1\namount=1", "[a]\nip=10.0.0.1\namount=2", "[a] has an ip and an amount of 2: only one machine can have it", parse},
+		"one sign":          {"[a]\namount=+2", "[a]\namount=++2", "amount is not a whole number from 1 to 100: ++2", parse},
+	} {
+		_, err := c.parse(c.most)
+		require.NoError(t, err, name)
+		_, err = c.parse(c.more)
+		require.ErrorContains(t, err, c.want, name)
+	}
+}
+
+// chain is a value that refers to others, so deep.
+func chain(depth int) string {
+	var b strings.Builder
+	b.WriteString("[a]\nip=%(k" + strconv.Itoa(depth-1) + ")s\nk0=10.0.0.1\n")
+	for i := 1; i < depth; i++ {
+		fmt.Fprintf(&b, "k%d=%%(k%d)s\n", i, i-1)
+	}
+	return b.String()
+}
+
+// TestINI_WhatIsIgnoredIsToldShortly: at most a hundred sentences, and no name in
+// one is longer than 64 characters.
+func TestINI_WhatIsIgnoredIsToldShortly(t *testing.T) {
+	t.Parallel()
+	whole, cut := strings.Repeat("é", 64), strings.Repeat("ü", 65)
+	got, err := fleet.ParseINIText("[a]\n" + whole + "=1\n" + cut + "=2\n" + sections("k%d=v\n", 200))
+	require.NoError(t, err)
+	require.Len(t, got.Ignored, 100)
+	assert.Equal(t, "[a] "+whole+" has no effect", got.Ignored[0])
+	assert.Equal(t, "[a] "+cut[:2*64]+"… has no effect", got.Ignored[1])
+	assert.Equal(t, "[a] k97 has no effect", got.Ignored[99])
 }
 
 func sections(format string, n int) string {

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -88,6 +89,30 @@ func TestPlan_WithoutANetworkStandsOnLoopback(t *testing.T) {
 	p = plan(t, o)
 	assert.Equal(t, []string{"198.51.100.3"}, ips(p.Deckies), "the network of those that run")
 	assert.Equal(t, "eth7", p.State.Config.Interface)
+}
+
+// TestPlan_AMachineMovesOnlyWithItsNet: while the net is the same, addresses and
+// the router stay, whatever the order of the text.
+func TestPlan_AMachineMovesOnlyWithItsNet(t *testing.T) {
+	t.Parallel()
+	first := plan(t, options(t, "[general]", "net=192.0.2.0/24", "gw=192.0.2.200", "[a]", "services=ssh", "[b]", "services=ssh"))
+	assert.Equal(t, []string{"192.0.2.1", "192.0.2.2"}, ips(first.Deckies))
+
+	o := options(t, "[general]", "net=192.0.2.0/24", "[b]", "services=ssh", "[a]", "services=ssh")
+	o.Current = first.State
+	same := plan(t, o)
+	assert.Equal(t, []string{"192.0.2.2", "192.0.2.1"}, ips(same.Deckies))
+	assert.Equal(t, "192.0.2.200", same.State.Config.Gateway)
+
+	o = options(t, "[general]", "net=198.51.100.0/24", "[b]", "services=ssh", "[a]", "services=ssh")
+	o.Current = first.State
+	moved := plan(t, o)
+	assert.Equal(t, []string{"198.51.100.2", "198.51.100.3"}, ips(moved.Deckies))
+	assert.Equal(t, "198.51.100.1", moved.State.Config.Gateway)
+
+	o = options(t, "[general]", "net=192.0.2.0/24", "[new]", "services=ssh", "[a]", "ip=192.0.2.9", "services=ssh")
+	o.Current = first.State
+	assert.Equal(t, []string{"192.0.2.1", "192.0.2.9"}, ips(plan(t, o).Deckies), "what one gives up is another's")
 }
 
 func TestPlan_NamesEveryFault(t *testing.T) {
@@ -197,7 +222,7 @@ func TestPlan_RandomServicesFitTogether(t *testing.T) {
 			}
 		}
 	}
-	assert.Len(t, counts, 3)
+	assert.Equal(t, []int{1, 2, 3}, slices.Sorted(maps.Keys(counts)), "of each as many")
 	assert.Len(t, seen, 27, "all but the sniffer")
 	assert.False(t, seen["sniffer"])
 
@@ -254,6 +279,9 @@ func TestPlan_SaysWhatIsIgnored(t *testing.T) {
 	}, p.Ignored)
 	assert.Equal(t, []string{"ssh", "smtp"}, p.Deckies[0].Services)
 	assert.Equal(t, "linux", p.Deckies[0].NmapOS)
+
+	o = options(t, "[a]", "services=ssh"+strings.Repeat(",ssh", 200))
+	assert.Len(t, plan(t, o).Ignored, 100, "not two hundred sentences")
 
 	o = options(t, "[a]", "services=llmnr")
 	o.Services = []string{"ssh"}

@@ -73,6 +73,20 @@ func TestWrite_RefusesWhatCouldNotBeReadBack(t *testing.T) {
 	assertAlone(t, path)
 }
 
+func TestWrite_UpToTheLimit(t *testing.T) {
+	t.Parallel()
+	f, path := file(t)
+	state := fleet.State{Config: fleet.Config{Deckies: []fleet.Decky{{Name: "a"}}}}
+	require.NoError(t, f.Write(t.Context(), state))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	f.Limit(info.Size())
+	require.NoError(t, f.Write(t.Context(), state))
+	assert.Equal(t, []string{"a"}, names(t, f), "and what was written can be read")
+	f.Limit(info.Size() - 1)
+	require.ErrorContains(t, f.Write(t.Context(), state), "larger than")
+}
+
 // assertAlone checks that no temporary file stayed beside the state file.
 func assertAlone(t *testing.T, path string) {
 	t.Helper()
