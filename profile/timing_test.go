@@ -154,6 +154,29 @@ func TestTiming_AnOlderFileReadAfterwards(t *testing.T) {
 	assert.InDelta(t, (48*time.Hour + (n-1)*time.Minute).Seconds(), got.Duration, 0)
 }
 
+// TestTiming_AsLateAsMayBe: an event at the very instant of the oldest time that
+// is kept in order has a gap of its own, of zero.
+func TestTiming_AsLateAsMayBe(t *testing.T) {
+	t.Parallel()
+	events := gapsOf("ssh", repeat(profile.MaxChain-1, time.Minute)...)
+	events = append(events, events[0])
+	got := stored(t, fold(events...)).Attacker().Behavior.Timing
+	assertClose(t, 0, got.Min, 0, "min")
+	assertClose(t, 60*float64(profile.MaxChain-1)/float64(profile.MaxChain), got.Mean, 1e-12, "mean")
+
+	// The same among those that came too late for that.
+	const n = profile.MaxChain
+	old := gapsOf("ssh", repeat(n-1, time.Minute)...)
+	recent := gapsOf("ssh", repeat(n-1, time.Minute)...)
+	for i := range recent {
+		recent[i].Time = recent[i].Time.Add(24 * time.Hour)
+	}
+	all := slices.Concat(recent, old, old[:1])
+	got = stored(t, fold(all...)).Attacker().Behavior.Timing
+	assertClose(t, 0, got.Min, 0, "min")
+	assertClose(t, 60*float64(2*(n-1))/float64(2*(n-1)+1), got.Mean, 1e-12, "mean")
+}
+
 func TestTiming_EventsInReverseStayBoundedAndSane(t *testing.T) {
 	t.Parallel()
 	s := profile.New()

@@ -1,6 +1,8 @@
 package profile_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +41,7 @@ func TestOS_PassiveFingerprintBeforeTTL(t *testing.T) {
 	assert.Equal(t, "windows", traitsOf(t, repo.Traits{OSGuess: "Unknown", TTL: 120}).OSGuess)
 	assert.Equal(t, "linux", traitsOf(t,
 		repo.Traits{TTL: 128}, repo.Traits{TTL: 60}, repo.Traits{TTL: 61}).OSGuess, "what most TTLs say")
+	assert.Equal(t, "windows", traitsOf(t, repo.Traits{TTL: 250}, repo.Traits{TTL: 128}).OSGuess, "of two that as many say the more common one, in any order")
 }
 
 func TestHops_MedianOfWhatIsKnown(t *testing.T) {
@@ -55,6 +58,9 @@ func TestHops_MedianOfWhatIsKnown(t *testing.T) {
 	got := hops(12, 0, 3, 12, 11)
 	require.NotNil(t, got)
 	assert.Equal(t, int64(11), *got)
+	got = hops(255, 1, 255)
+	require.NotNil(t, got)
+	assert.Equal(t, int64(255), *got, "the farthest that a packet comes")
 	got = hops(1, 4)
 	require.NotNil(t, got)
 	assert.Equal(t, int64(2), *got, "rounded down")
@@ -72,4 +78,35 @@ func TestTraces_LatestTCPFingerprintAndRetransmits(t *testing.T) {
 	late, early := at(time.Hour, "sniffer"), at(0, "sniffer")
 	late.Traits.TCPFingerprint, early.Traits.TCPFingerprint = `{"window":2}`, `{"window":1}`
 	assert.JSONEq(t, `{"window":2}`, fold(late, early).Attacker().Behavior.TCPFingerprint, "latest by event time")
+}
+
+// Attackers choose what a fingerprint says, so that each kind has a bound, and
+// what is beyond it does not displace what was there.
+func TestTraces_AreBounded(t *testing.T) {
+	t.Parallel()
+	long := `{"options":"` + strings.Repeat("x", 4<<10-14) + `"}`
+	require.Len(t, long, 4<<10)
+	b := traitsOf(t, repo.Traits{TCPFingerprint: long})
+	assert.Equal(t, long, b.TCPFingerprint)
+	b = traitsOf(t, repo.Traits{TCPFingerprint: `{"window":1}`}, repo.Traits{TCPFingerprint: long + " "})
+	assert.JSONEq(t, `{"window":1}`, b.TCPFingerprint)
+
+	var traits []repo.Traits
+	for i := range 18 { // the first once, all others twice
+		name := repo.Traits{OSGuess: fmt.Sprintf("os-%02d", i)}
+		traits = append(traits, name, name)
+	}
+	assert.Equal(t, "os-01", traitsOf(t, traits[1:]...).OSGuess)
+	assert.Equal(t, "os-15", traitsOf(t, append(traits, repo.Traits{OSGuess: "os-15"})...).OSGuess, "the sixteenth is counted")
+	late := repo.Traits{OSGuess: "os-16"}
+	assert.Equal(t, "os-00", traitsOf(t, append(traits, late, late)...).OSGuess, "the seventeenth is not")
+}
+
+// Two fingerprints of one instant: what came last is what is shown.
+func TestTraces_OfOneInstantTheLastHolds(t *testing.T) {
+	t.Parallel()
+	first, second := at(time.Hour, "sniffer"), at(time.Hour, "sniffer")
+	first.Traits.TCPFingerprint, second.Traits.TCPFingerprint = `{"window":1}`, `{"window":2}`
+	assert.JSONEq(t, `{"window":2}`, fold(first, second).Attacker().Behavior.TCPFingerprint)
+	assert.JSONEq(t, `{"window":1}`, fold(second, first).Attacker().Behavior.TCPFingerprint)
 }
