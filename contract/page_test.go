@@ -207,4 +207,7 @@ func TestPage_TellsPatternsFromSentences(t *testing.T) {
 	assert.Contains(t, html, "<td>409</td><td>At least one administrator must remain</td>")
 	assert.NotContains(t, html, "like <code>At least one administrator")
 	assert.Contains(t, html, "<td>422</td><td>like <code>")
+	// Each operation names those that it may answer with.
+	assert.Contains(t, html, `<a href="#schema-Problem">Problem</a>, detail Not authenticated | Could not validate credentials</span>`)
+	assert.NotContains(t, html, `</a>, detail </span>`)
 }
