@@ -43,6 +43,7 @@ func cachedReads(w *testutil.World, f *countedFleet, docker *atomic.Int64) []cac
 		{"stats", "/api/v1/stats", 5 * time.Second, method("Stats"), 1},
 		{"histogram", "/api/v1/logs/histogram", 5 * time.Second, method("Histogram"), 1},
 		{"ranking", "/api/v1/rankings?by=service", 5 * time.Second, method("Ranking"), 1},
+		{"ranking of credentials", "/api/v1/rankings?by=credential&window=hour", 5 * time.Second, method("Ranking"), 1},
 		{"ranking of a day", "/api/v1/rankings?by=attacker&window=day", 5 * time.Second, method("Ranking"), 1},
 		{"bounty page", "/api/v1/bounty", 5 * time.Second, method("Bounties"), 1},
 		{"bounty total", "/api/v1/bounty", 5 * time.Second, method("CountBounties"), 1},
@@ -79,7 +80,7 @@ func together(n int, call func()) {
 func TestCached_FiftyCallersMakeOneRepositoryCallAWindow(t *testing.T) {
 	t.Parallel()
 	for i, name := range []string{
-		"stats", "histogram", "ranking", "ranking of a day", "bounty page", "bounty total", "config", "logs total",
+		"stats", "histogram", "ranking", "ranking of credentials", "ranking of a day", "bounty page", "bounty total", "config", "logs total",
 		"attackers total", "database probe", "docker ping", "deckies",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -227,7 +228,7 @@ func TestCached_EveryHandlerResetsItsOwn(t *testing.T) {
 	w, f, docker := cachedWorldOnManualClock(t)
 	handlers := w.Server.Cached()
 	owners := map[string]string{
-		"stats": "stats", "histogram": "histogram", "ranking": "rankings", "ranking of a day": "rankings", "bounty page": "bounty", "bounty total": "bounty", "config": "config",
+		"stats": "stats", "histogram": "histogram", "ranking": "rankings", "ranking of credentials": "rankings", "ranking of a day": "rankings", "bounty page": "bounty", "bounty total": "bounty", "config": "config",
 		"logs total": "logs", "attackers total": "attackers", "database probe": "health", "docker ping": "health", "deckies": "deckies",
 	}
 	for _, read := range cachedReads(w, f, docker) {

@@ -20,6 +20,7 @@ const (
 func rankingColumns() map[string]repo.Column {
 	return map[string]repo.Column{
 		"attacker": repo.ColumnAttacker, "service": repo.ColumnService, "decky": repo.ColumnDecky, "event_type": repo.ColumnEvent,
+		"credential": repo.ColumnCredential,
 	}
 }
 
@@ -141,6 +142,12 @@ func appendRanking(b []byte, by string, q repo.RankingQuery, r *repo.Ranking) []
 	b = appendArray(b, len(r.List), func(b []byte, i int) []byte {
 		b = append(b, `{"value":`...)
 		b = appendString(b, r.List[i].Value)
+		b = append(b, `,"password":`...)
+		if q.By == repo.ColumnCredential {
+			b = appendString(b, r.List[i].Password)
+		} else {
+			b = append(b, "null"...)
+		}
 		b = append(b, `,"count":`...)
 		b = strconv.AppendInt(b, r.List[i].Count, 10)
 		b = append(b, `,"uuid":`...)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -19,9 +20,10 @@ type rankingBody struct {
 	Distinct *int
 	Exact    bool
 	Data     []struct {
-		Value string
-		Count int
-		UUID  *string
+		Value    string
+		Password *string
+		Count    int
+		UUID     *string
 	}
 }
 
@@ -93,6 +95,7 @@ func TestRankings_RangesAndLimits(t *testing.T) {
 	require.Len(t, got.Data, 1)
 	assert.Greater(t, *got.Distinct, 1)
 	assert.Nil(t, got.Data[0].UUID)
+	assert.Nil(t, got.Data[0].Password)
 	for _, bad := range [][]string{{"by", "fields"}, {"by", "decky", "window", "year"}, {"by", "decky", "limit", "101"}, {"by", "decky", "limit", "0"}} {
 		w.Viewer.Get("/api/v1/rankings", bad...).Want(422)
 	}
@@ -115,6 +118,48 @@ func TestRankings_AttackersHaveTheirUUID(t *testing.T) {
 		assert.Equal(t, a.Value, profile["ip"])
 		assert.EqualValues(t, a.Count, profile["event_count"])
 	}
+}
+
+// TestRankings_CredentialsOfTheWindow: what was tried a thousand times long ago does
+// not lead the last hour. Both halves of a credential are told, however odd.
+func TestRankings_CredentialsOfTheWindow(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t, testutil.Developer())
+	var events []repo.Event
+	try := func(times int, before time.Duration, payload string) {
+		for range times {
+			e := testutil.Event(0)
+			e.Time = w.Clock.Now().Add(-before)
+			e.Bounties = []repo.Bounty{{Type: repo.BountyCredential, Payload: payload}}
+			events = append(events, e)
+		}
+	}
+	try(50, 10*24*time.Hour, `{"password":"old","username":"root"}`)
+	try(3, 2*24*time.Hour, `{"password":"","username":"root"}`)
+	try(2, 5*time.Hour, `{"password":"b:<i>","username":"a"}`)
+	try(1, time.Minute, `{"password":"<i>","username":"a:b"}`)
+	try(1, time.Minute, `{"password":"old","username":"root"}`)
+	w.Commit(events...)
+	for window, want := range map[string][]string{
+		"hour": {"a:b <i> 1", "root old 1"},
+		"day":  {"a b:<i> 2", "a:b <i> 1", "root old 1"},
+		"week": {"root  3", "a b:<i> 2", "a:b <i> 1", "root old 1"},
+		"all":  {"root old 51", "root  3", "a b:<i> 2", "a:b <i> 1"},
+	} {
+		for _, limit := range []string{"", "100"} {
+			got := testutil.Decode[rankingBody](w.Viewer.Get("/api/v1/rankings", "by", "credential", "window", window, "limit", limit).OK())
+			var list []string
+			for _, c := range got.Data {
+				require.NotNil(t, c.Password)
+				assert.Nil(t, c.UUID)
+				list = append(list, fmt.Sprintf("%s %s %d", c.Value, *c.Password, c.Count))
+			}
+			assert.Equal(t, want, list, window)
+			assert.True(t, got.Exact)
+		}
+	}
+	w.Admin.Delete("/api/v1/config/reinit").OK()
+	assert.Empty(t, testutil.Decode[rankingBody](w.Viewer.Get("/api/v1/rankings", "by", "credential").OK()).Data)
 }
 
 func TestRankings_ArbitraryOnesBypassTheCache(t *testing.T) {
