@@ -142,7 +142,7 @@ func hasLoneSurrogate(raw []byte) bool {
 			return true
 		case unit >= 0xD800 && unit <= 0xDBFF:
 			rest := raw[i+5:]
-			if len(rest) < 6 || rest[0] != '\\' || rest[1] != 'u' {
+			if !bytes.HasPrefix(rest, []byte(`\u`)) {
 				return true
 			}
 			if low := hexUnit(rest[2:]); low < 0xDC00 || low > 0xDFFF {

@@ -286,6 +286,12 @@ func TestBody_NothingMayBeAllThatIsAllowed(t *testing.T) {
 	require.NoError(t, op.Body("application/json", []byte(`{"size":1,"note":"","tags":[]}`), &into))
 	require.EqualError(t, op.Body("application/json", []byte(`{"size":1,"note":"x","tags":["a"]}`), &into),
 		"note must have at most 0 characters; tags must have at most 0 items")
+
+	c, err = contract.Load(document("nullable: true, maxLength: 4", "minLength: 0", "minItems: 1, maxItems: 2", "minItems: 0"))
+	require.NoError(t, err)
+	op, ok = c.Operation("PUT", "/things/{name}")
+	require.True(t, ok)
+	require.NoError(t, op.Body("application/json", []byte(`{"size":1,"note":"longer","tags":["a","b","c"]}`), &into), "where there is no bound there is none")
 }
 
 func TestBody_ContentType(t *testing.T) {

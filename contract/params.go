@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -163,9 +164,7 @@ func (c *param) parse(text string, f *findings) value {
 // isInteger reports whether s is written as JSON writes an integer, so that
 // "+1", "01", " 1" and "1.0" are refused.
 func isInteger(s string) bool {
-	if len(s) > 1 && s[0] == '-' {
-		s = s[1:]
-	}
+	s = strings.TrimPrefix(s, "-")
 	if s == "" || (len(s) > 1 && s[0] == '0') {
 		return false
 	}

@@ -105,6 +105,7 @@ func TestParams_Violations(t *testing.T) {
 		"a leading space":           {logs, "limit", " 1", "type", "limit must be an integer"},
 		"a trailing newline":        {logs, "limit", "1\n", "type", "limit must be an integer"},
 		"a lone minus":              {logs, "limit", "-", "type", "limit must be an integer"},
+		"two minuses":               {logs, "limit", "--1", "type", "limit must be an integer"},
 		"full-width digits":         {logs, "limit", "１２", "type", "limit must be an integer"},
 		"a word":                    {logs, "limit", "Infinity", "type", "limit must be an integer"},
 		"None is no absent value":   {logs, "limit", "None", "type", "limit must be an integer"},
