@@ -165,15 +165,13 @@ func (p place) violation(keyword, wants string) Violation {
 
 // checkString adds what is wrong with a string.
 func (c *schema) checkString(at place, v string, f *findings) {
-	if c.minLen > 0 || c.maxLen >= 0 {
-		n := utf8.RuneCountInString(v)
-		if n < c.minLen {
-			f.add(at.violation("minLength", "have at least "+characters(c.minLen)))
-		}
-		if c.maxLen >= 0 && n > c.maxLen {
-			f.add(at.violation("maxLength", "have at most "+characters(c.maxLen)))
-			return // a longer text is not worth a pattern's time
-		}
+	n := utf8.RuneCountInString(v)
+	if n < c.minLen {
+		f.add(at.violation("minLength", "have at least "+characters(c.minLen)))
+	}
+	if c.maxLen >= 0 && n > c.maxLen {
+		f.add(at.violation("maxLength", "have at most "+characters(c.maxLen)))
+		return // a longer text is not worth a pattern's time
 	}
 	// What a format wants is said in words; a pattern beside it says the same again.
 	badFormat := c.format != nil && !c.format.Valid(v)
