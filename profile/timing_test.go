@@ -177,6 +177,31 @@ func TestTiming_AsLateAsMayBe(t *testing.T) {
 	assertClose(t, 60*float64(2*(n-1))/float64(2*(n-1)+1), got.Mean, 1e-12, "mean")
 }
 
+// TestTiming_WhatCameLateIsNotLost when what came later still takes its place.
+func TestTiming_WhatCameLateIsNotLost(t *testing.T) {
+	t.Parallel()
+	const n = profile.MaxChain
+	old, recent := gapsOf("ssh", repeat(n-1, 30*time.Second)...), gapsOf("ssh", repeat(n-1, time.Minute)...)
+	for i := range recent {
+		recent[i].Time = recent[i].Time.Add(24 * time.Hour)
+	}
+	got := stored(t, fold(slices.Concat(recent, old, []repo.Event{at(-time.Hour, "ssh")})...)).Attacker().Behavior.Timing
+	assertClose(t, 45, got.Mean, 1e-12, "mean")
+	assertClose(t, 30, got.Min, 0, "min")
+	assertClose(t, 15, got.Stdev, 1e-9, "stdev")
+}
+
+// TestTiming_AClockThatIsACenturyAhead makes squares of more than 128 bits.
+func TestTiming_AClockThatIsACenturyAhead(t *testing.T) {
+	t.Parallel()
+	events := append(gapsOf("ssh", repeat(1000, time.Second, 3*time.Second)...), at(100*365*24*time.Hour, "ssh"))
+	mean, _, stdev, _, highest := naive(events)
+	got := stored(t, fold(events...)).Attacker().Behavior.Timing
+	assertClose(t, mean, got.Mean, 1e-12, "mean")
+	assertClose(t, stdev, got.Stdev, 1e-9, "stdev")
+	assertClose(t, highest, got.Max, 1e-12, "max")
+}
+
 func TestTiming_EventsInReverseStayBoundedAndSane(t *testing.T) {
 	t.Parallel()
 	s := profile.New()
