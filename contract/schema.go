@@ -311,7 +311,7 @@ const maxNameInDetail = 64
 
 // child is a place inside an object or array, as a JSON pointer.
 func (p place) child(name string) place {
-	if len(name) > maxNameInDetail && utf8.RuneCountInString(name) > maxNameInDetail {
+	if utf8.RuneCountInString(name) > maxNameInDetail {
 		name = string([]rune(name)[:maxNameInDetail]) + "…"
 	}
 	if strings.ContainsAny(name, "~/") {
