@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +243,29 @@ func TestLogin_IsThrottledPerUserAndAddress(t *testing.T) {
 	for range 20 { // success costs nothing
 		login("admin", testutil.Password).OK()
 	}
+}
+
+// TestLogin_AStrangerThrottlesNobodyElse: who guesses from one address, whatever
+// the port and the notation, does not lock out those at others.
+func TestLogin_AStrangerThrottlesNobodyElse(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t)
+	login := func(from, password string) int {
+		body := `{"username":"admin","password":"` + password + `"}`
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/auth/login", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.RemoteAddr = from
+		answer := httptest.NewRecorder()
+		w.Server.ServeHTTP(answer, r)
+		return answer.Code
+	}
+	for n := range 5 {
+		assert.Equal(t, http.StatusUnauthorized, login(fmt.Sprintf("198.51.100.7:%d", 40000+n), "guess"))
+	}
+	assert.Equal(t, http.StatusTooManyRequests, login("198.51.100.7:40100", testutil.Password))
+	assert.Equal(t, http.StatusTooManyRequests, login("[::ffff:198.51.100.7]:40100", testutil.Password))
+	assert.Equal(t, http.StatusOK, login("198.51.100.8:40100", testutil.Password))
+	assert.Equal(t, http.StatusOK, login("[2001:db8::7]:40100", testutil.Password))
 }
 
 func TestChangePassword(t *testing.T) {

@@ -2,10 +2,12 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -122,6 +124,37 @@ func TestContract_UnknownPathsAndMethods(t *testing.T) {
 	head := w.Admin.Do(w.Admin.Request(http.MethodHead, "/api/v1/stats", nil)).OK()
 	assert.Empty(t, head.Body)
 	assert.NotEmpty(t, head.Header.Get("Content-Length"))
+}
+
+// TestContract_HeadTellsTheLength: it is what HEAD is asked for.
+func TestContract_HeadTellsTheLength(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t)
+	w.Seed(20)
+	for _, path := range []string{"/api/v1/stats", "/api/v1/logs", "/api/v1/logs/1", "/api/v1/logs/histogram", "/api/v1/config"} {
+		get := w.Admin.Get(path).OK()
+		head := w.Admin.Do(w.Admin.Request(http.MethodHead, path, nil)).OK()
+		assert.Empty(t, head.Body, path)
+		assert.Equal(t, strconv.Itoa(len(get.Body)), head.Header.Get("Content-Length"), path)
+	}
+}
+
+// TestProblem_RetryAfterIsForWhatPasses: a client that is told when to try again
+// does so, for ever where nothing changes.
+func TestProblem_RetryAfterIsForWhatPasses(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t)
+	for _, r := range []*testutil.Response{
+		w.Anonymous.Get("/api/v1/stats").Want(http.StatusUnauthorized),
+		w.Viewer.Get("/api/v1/ingest/rejects", "limit", "x").Want(http.StatusUnprocessableEntity),
+		w.Viewer.Delete("/api/v1/config/users/x").Want(http.StatusForbidden),
+		w.Viewer.Get("/api/v1/nope").Want(http.StatusNotFound),
+	} {
+		assert.NotContains(t, r.Header, "Retry-After")
+	}
+	w.Calls.Fail("Logs", context.DeadlineExceeded)
+	r := w.Viewer.Get("/api/v1/logs").Want(http.StatusServiceUnavailable)
+	assert.Equal(t, "1", r.Header.Get("Retry-After"))
 }
 
 // TestContract_BadBodies says which fault gets which status; the bounds

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -211,21 +212,47 @@ func TestFleet_ABrokenStateFileIsNotOverwritten(t *testing.T) {
 
 func TestFleet_StatusTellsOfEveryListener(t *testing.T) {
 	t.Parallel()
-	w := testutil.New(t, testutil.Decoys(&testutil.Driver{}))
+	driver := &failingListener{}
+	w := testutil.New(t, testutil.Decoys(driver))
 	w.Admin.Post(deployPath, ini("[a]", "ip=127.0.9.9", "services=https,snmp")).OK()
-	got := testutil.Decode[struct {
+	type status struct {
 		Runs      bool
 		Problem   *string
 		Listeners []struct {
 			Decky, Service, Network, Address, State string
 			Port                                    int
+			Error                                   *string
 		}
-	}](w.Viewer.Get("/api/v1/fleet/status").OK())
+	}
+	got := testutil.Decode[status](w.Viewer.Get("/api/v1/fleet/status").OK())
 	assert.True(t, got.Runs)
 	assert.Nil(t, got.Problem)
 	require.Len(t, got.Listeners, 2)
 	assert.Equal(t, "127.0.9.9:161", got.Listeners[1].Address)
 	assert.Equal(t, "udp", got.Listeners[1].Network)
+	assert.Nil(t, got.Listeners[1].Error)
+
+	driver.why.Store(new("address already in use"))
+	got = testutil.Decode[status](w.Viewer.Get("/api/v1/fleet/status").OK())
+	require.NotNil(t, got.Problem)
+	assert.Equal(t, `decky "a", service "snmp": failed: address already in use`, *got.Problem)
+	assert.Nil(t, got.Listeners[0].Error)
+	require.NotNil(t, got.Listeners[1].Error)
+	assert.Equal(t, "address already in use", *got.Listeners[1].Error)
+}
+
+// failingListener is a driver whose last listener does not run, once why says so.
+type failingListener struct {
+	testutil.Driver
+	why atomic.Pointer[string]
+}
+
+func (d *failingListener) Status() []fleet.Status {
+	all := d.Driver.Status()
+	if why := d.why.Load(); why != nil && len(all) > 0 {
+		all[len(all)-1].State, all[len(all)-1].Error = fleet.Failed, *why
+	}
+	return all
 }
 
 func TestFleet_WithoutAManagerIsNotReady(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -155,6 +156,37 @@ func TestMetrics(t *testing.T) {
 	} {
 		assert.Contains(t, text, line+"\n")
 	}
+}
+
+// TestMetrics_AnswersAreCountedByTheirStatus: an alarm on failed requests must
+// not be rung by others. How long a stream was open is no duration of a request.
+func TestMetrics_AnswersAreCountedByTheirStatus(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := testutil.New(t, testutil.WallClock())
+		for range 2 {
+			w.Anonymous.Get("/api/v1/logs").Want(http.StatusUnauthorized)
+			w.Viewer.Get("/api/v1/logs", "limit", "0").Want(http.StatusUnprocessableEntity)
+			w.Viewer.Get("/api/v1/logs").OK()
+		}
+		w.Viewer.Get("/api/v1/logs").OK()
+		s := w.Viewer.Open(nil)
+		s.Until("histogram")
+		s.Close()
+		w.Anonymous.Get("/api/v1/stream").Want(http.StatusUnauthorized)
+		synctest.Wait() // the server has noticed that the stream was closed
+		text := string(w.Anonymous.Get("/metrics").OK().Body)
+		for _, line := range []string{
+			`decnet_http_requests_total{method="GET",route="/api/v1/logs",status="200"} 3`,
+			`decnet_http_requests_total{method="GET",route="/api/v1/logs",status="401"} 2`,
+			`decnet_http_requests_total{method="GET",route="/api/v1/logs",status="422"} 2`,
+			`decnet_http_requests_total{method="GET",route="/api/v1/stream",status="200"} 1`,
+			`decnet_http_requests_total{method="GET",route="/api/v1/stream",status="401"} 1`,
+			`decnet_http_request_duration_seconds_count{method="GET",route="/api/v1/stream"} 1`,
+		} {
+			assert.Contains(t, text, line+"\n")
+		}
+	})
 }
 
 func TestMetrics_MayNeedAToken(t *testing.T) {

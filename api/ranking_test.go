@@ -176,3 +176,21 @@ func TestRankings_ArbitraryOnesBypassTheCache(t *testing.T) {
 		assert.Equal(t, 3, w.Calls.Calls("Ranking")-before, "%v", query)
 	}
 }
+
+// TestRankings_AreOneCacheInTheMetrics: each ranking has a cache of its own, and
+// an operator sees their sum.
+func TestRankings_AreOneCacheInTheMetrics(t *testing.T) {
+	t.Parallel()
+	w := aWeek(t)
+	for _, by := range []string{"service", "attacker", "service"} {
+		w.Viewer.Get("/api/v1/rankings", "by", by).OK()
+	}
+	text := string(w.Anonymous.Get("/metrics").OK().Body)
+	for _, line := range []string{
+		`decnet_cache_hits_total{cache="rankings"} 1`,
+		`decnet_cache_misses_total{cache="rankings"} 2`,
+		`decnet_cache_loads_total{cache="rankings"} 2`,
+	} {
+		assert.Contains(t, text, line+"\n")
+	}
+}

@@ -1,9 +1,11 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -48,7 +50,10 @@ func TestLogs_RowsAreAsTheyWereCommitted(t *testing.T) {
 	assert.Equal(t, e.Fields, row.Fields, "an object, as a string")
 	assert.Equal(t, "hello", *row.Msg)
 	assert.Equal(t, e.TraceID, *row.TraceID)
-	w.Commit(testutil.Event(500))
+	long := testutil.Event(500)
+	long.Fields = `{"payload":"` + strings.Repeat("0", 5000) + `"}` // longer than its line, as what was decoded is
+	w.Commit(long)
+	assert.Equal(t, long.Fields, logsOf(w.Viewer.Get("/api/v1/logs").OK()).Data[0].Fields)
 	assert.Nil(t, logsOf(w.Viewer.Get("/api/v1/logs").OK()).Data[0].Msg, "null, not empty")
 }
 
@@ -303,6 +308,34 @@ func TestDeckies_ABrokenFileServesTheLastGoodFleet(t *testing.T) {
 	w.Reset()
 	assert.Len(t, testutil.Decode[[]any](w.Viewer.Get("/api/v1/deckies").OK()), 1)
 	assert.Equal(t, "healthy", testutil.Decode[healthAnswer](w.Viewer.Get("/api/v1/health").OK()).Status)
+}
+
+// TestDeckies_ABrokenFileIsLoggedOnce: when it breaks and when it is good again,
+// not with each read in between.
+func TestDeckies_ABrokenFileIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	var logged bytes.Buffer
+	w := testutil.New(t, testutil.With(func(o *api.Options) { o.Log = slog.New(slog.NewTextHandler(&logged, nil)) }))
+	read := func() (broken, good int) {
+		w.Reset()
+		w.Viewer.Get("/api/v1/deckies").OK()
+		return strings.Count(logged.String(), "the last good fleet is served"), strings.Count(logged.String(), "is good again")
+	}
+	w.Deploy(testutil.Decky(0))
+	broken, good := read()
+	assert.Zero(t, broken+good, "nothing to tell of a good file")
+	require.NoError(t, os.WriteFile(w.StatePath, []byte("{"), 0o600))
+	for range 3 {
+		broken, good = read()
+		assert.Equal(t, 1, broken)
+		assert.Zero(t, good)
+	}
+	w.Deploy(testutil.Decky(0))
+	for range 3 {
+		broken, good = read()
+		assert.Equal(t, 1, broken)
+		assert.Equal(t, 1, good)
+	}
 }
 
 type healthAnswer struct {

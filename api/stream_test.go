@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"testing"
@@ -134,6 +135,20 @@ func TestStream_ResumesFromBeforeTheFirstRow(t *testing.T) {
 	assert.Equal(t, []int64{rows[0].ID, rows[1].ID, rows[2].ID}, resumed.Until("logs").LogIDs())
 }
 
+// TestStream_AfterARestartBeginsBehindTheNewestRow: a service that has published
+// nothing yet knows from the store what its clients have.
+func TestStream_AfterARestartBeginsBehindTheNewestRow(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t)
+	before := &repo.Batch{Events: []repo.Event{testutil.Event(0), testutil.Event(1)}}
+	require.NoError(t, w.Store.Commit(t.Context(), before)) // by the service that ran before
+	s := w.Viewer.Open(nil)
+	s.Until("histogram")
+	assert.Equal(t, strconv.FormatInt(before.Events[1].ID, 10), s.LastID)
+	rows := w.Seed(1)
+	assert.Equal(t, []int64{rows[0].ID}, s.Until("logs").LogIDs())
+}
+
 // TestStream_TheLastIDNeverGoesBack: it would give rows twice.
 func TestStream_TheLastIDNeverGoesBack(t *testing.T) {
 	t.Parallel()
@@ -235,12 +250,46 @@ func TestStream_DeveloperModeEndsAfterSomeRounds(t *testing.T) {
 		assert.NotContains(t, string(r.Body), "event: error")
 		w.Viewer.Get("/api/v1/stream", "maxOutput", "4").OK()
 		assert.Equal(t, 3*time.Second, time.Since(begin))
+
+		s := w.Viewer.Open(nil, "maxOutput", "3")
+		s.Until("histogram")
+		w.Seed(1)
+		s.Until("logs") // rows are a round too
+		s.Until("histogram")
+		begin = time.Now()
+		_, ok := s.Next()
+		assert.False(t, ok)
+		assert.Equal(t, time.Second, time.Since(begin))
 	})
 	w := testutil.New(t) // elsewhere the parameter is ignored
 	s := w.Viewer.Open(nil, "maxOutput", "1")
 	s.Until("histogram")
 	w.Seed(1)
 	s.Until("logs")
+}
+
+// TestStream_WhatCannotBeReadHoldsUpNothingElse: of the two counters each comes
+// without the other.
+func TestStream_WhatCannotBeReadHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	for fails, comes := range map[string]string{"Stats": "histogram", "Histogram": "stats"} {
+		t.Run(fails, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := testutil.New(t, testutil.WallClock())
+				s := w.Viewer.Open(nil)
+				s.Until("histogram")
+				w.Calls.Fail(fails, errors.New("disk I/O error"))
+				w.Seed(1)
+				s.Until("logs")
+				begin := time.Now()
+				m, ok := s.Next()
+				require.True(t, ok)
+				assert.Equal(t, comes, m.Type)
+				assert.LessOrEqual(t, time.Since(begin), time.Second)
+			})
+		})
+	}
 }
 
 // TestStream_ManyClientsCostNoQueries: what a commit costs does not depend on

@@ -1,0 +1,88 @@
+package api
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"decnet/repo"
+)
+
+func bareHub() *hub { return &hub{wake: make(chan struct{})} }
+
+// rowsFrom is a message of n rows, the first of which has the id.
+func rowsFrom(id int64, n int) *message {
+	m := &message{logs: make([]repo.Log, n)}
+	for i := range m.logs {
+		m.logs[i].ID = id + int64(i)
+	}
+	return m
+}
+
+// TestHub_WhoKeepsUpIsNeverBehind: that the oldest rows were dropped is the
+// business of those only who have not read them.
+func TestHub_WhoKeepsUpIsNeverBehind(t *testing.T) {
+	t.Parallel()
+	h := bareHub()
+	next, _ := h.subscribe()
+	slow := next
+	for id := int64(1); id < 3*hubRows; id += 5000 {
+		h.push(rowsFrom(id, 5000))
+		batch, end, _, behind := h.read(next)
+		require.False(t, behind, "at id %d", id)
+		require.Len(t, batch, 1)
+		require.Equal(t, id, batch[0].logs[0].ID)
+		next = end
+	}
+	_, _, _, behind := h.read(slow)
+	assert.True(t, behind)
+	end, lastID := h.subscribe()
+	assert.Equal(t, next, end)
+	assert.EqualValues(t, 3*hubRows, lastID)
+}
+
+// TestHub_KeepsWhatItPromises: no row is dropped below the bounds, and no memory
+// is held beyond them.
+func TestHub_KeepsWhatItPromises(t *testing.T) {
+	t.Parallel()
+	for name, full := range map[string][]*message{
+		"rows":  {rowsFrom(1, hubRows/2), rowsFrom(hubRows/2+1, hubRows/2)},
+		"bytes": {{size: hubBytes / 2}, {size: hubBytes / 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := bareHub()
+			h.push(full...)
+			batch, _, _, behind := h.read(0)
+			assert.False(t, behind)
+			assert.Len(t, batch, 2)
+			h.push(&message{logs: []repo.Log{{ID: hubRows + 1}}, size: 1})
+			_, _, _, behind = h.read(0)
+			assert.True(t, behind, "the oldest made room")
+			batch, _, _, behind = h.read(1)
+			assert.False(t, behind, "no more than was needed")
+			assert.Len(t, batch, 2)
+		})
+	}
+	t.Run("one message alone is kept, however large", func(t *testing.T) {
+		t.Parallel()
+		h := bareHub()
+		h.push(&message{size: 2 * hubBytes})
+		batch, _, _, behind := h.read(0)
+		assert.False(t, behind)
+		assert.Len(t, batch, 1)
+	})
+	t.Run("counters without a row", func(t *testing.T) {
+		t.Parallel()
+		h := bareHub()
+		for range hubRows {
+			h.push(&message{})
+		}
+		_, _, _, behind := h.read(0)
+		assert.False(t, behind)
+		h.push(&message{})
+		_, _, _, behind = h.read(0)
+		assert.True(t, behind)
+	})
+}
