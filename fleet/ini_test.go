@@ -144,6 +144,15 @@ func TestINI_SaysWhatIsIgnored(t *testing.T) {
 	}, got.Ignored)
 	assert.Equal(t, "bsd", got.Deckies[0].NmapOS)
 	assert.EqualValues(t, 7, *got.Deckies[0].MutateInterval)
+
+	// What all sections have is a setting where a service has some.
+	got, err = fleet.ParseINIText("[DEFAULT]\nbanner=x\nservices=ssh\n[a]\n")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"[DEFAULT] banner has no effect"}, got.Ignored)
+	got, err = fleet.ParseINIText("[DEFAULT]\nbanner=x\nservices=ssh\n[a]\n[a.ssh]\n")
+	require.NoError(t, err)
+	assert.Empty(t, got.Ignored)
+	assert.Equal(t, "x", got.Deckies[0].ServiceConfig["ssh"]["banner"])
 }
 
 // TestINI_FaultsAreSentences: they reach an operator, who must find the place.

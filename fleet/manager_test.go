@@ -186,6 +186,19 @@ func TestDeploy_WhatCannotBeKeptDoesNotRun(t *testing.T) {
 	assert.Equal(t, applied+2, m.driver.Applied(), "there and back")
 	assert.Equal(t, []string{"a"}, m.driver.Names())
 
+	m.driver.Fail(func(deckies []fleet.Decky) error { // the way back
+		if len(deckies) == 1 {
+			return errPort
+		}
+		return nil
+	})
+	_, err = m.Deploy(t.Context(), want(t, "[b]", "services=ssh"))
+	require.ErrorIs(t, err, fleet.ErrState)
+	require.ErrorIs(t, err, errPort, "both are told")
+	m.driver.Fail(nil)
+	require.NoError(t, m.Start(t.Context()))
+	assert.Equal(t, []string{"a"}, m.driver.Names(), "and what is kept is taken up again")
+
 	put(t, m.path, "{")
 	_, err = m.Deploy(t.Context(), want(t, "[b]", "services=ssh"))
 	require.ErrorIs(t, err, fleet.ErrState)
@@ -339,25 +352,6 @@ func TestSchedule_AMutationThatFailsChangesNothingAndIsTriedAgain(t *testing.T) 
 		m.driver.Fail(nil)
 		sleep(time.Minute)
 		assert.NotEqual(t, before.Services, m.decky(t, "a").Services)
-	})
-}
-
-// TestSchedule_WithoutADriverTheFleetIsAnothers: whoever runs it mutates it.
-func TestSchedule_WithoutADriverTheFleetIsAnothers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := manage(t, func(o *fleet.Options) { o.Driver = nil })
-		m.deploy(t, "[a]", "services=ssh", "mutate_interval=1")
-		content, err := os.ReadFile(m.path)
-		require.NoError(t, err)
-		m.run(t)
-		m.LoginAttempt("a", time.Now())
-		sleep(5 * time.Minute)
-		now, err := os.ReadFile(m.path)
-		require.NoError(t, err)
-		assert.Equal(t, string(content), string(now))
-		assert.NotZero(t, m.decky(t, "a").LastLoginAttempt, "but it is known here")
-		assert.Nil(t, m.Status())
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,9 +109,35 @@ func TestRun_WritesLoginAttemptsEveryTenSeconds(t *testing.T) {
 		assert.Equal(t, at.Unix(), written())
 		m.LoginAttempt("a", at.Add(time.Minute))
 		sleep(7500 * time.Millisecond)
-		assert.Equal(t, at.Unix(), written(), "9 s later")
-		sleep(0)
-		assert.Equal(t, at.Unix()+60, written(), "10.5 s later")
+		assert.Equal(t, at.Unix(), written(), "9.5 s after the first was written")
+		sleep(-time.Second / 2)
+		assert.Equal(t, at.Unix()+60, written(), "10.5 s after it")
+		before, err := os.Stat(m.path)
+		require.NoError(t, err)
+		m.LoginAttempt("a", at.Add(time.Minute))
+		sleep(time.Minute)
+		after, err := os.Stat(m.path)
+		require.NoError(t, err)
+		assert.True(t, fleet.SameFile(before, after), "what is known already is not written again")
+	})
+}
+
+// TestRun_WithoutADriverTheFleetIsAnothers: whoever runs it mutates it.
+func TestRun_WithoutADriverTheFleetIsAnothers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := manage(t, func(o *fleet.Options) { o.Driver = nil })
+		m.deploy(t, "[a]", "services=ssh", "mutate_interval=1")
+		content, err := os.ReadFile(m.path)
+		require.NoError(t, err)
+		m.run(t)
+		m.LoginAttempt("a", time.Now())
+		sleep(5 * time.Minute)
+		now, err := os.ReadFile(m.path)
+		require.NoError(t, err)
+		assert.Equal(t, string(content), string(now))
+		assert.NotZero(t, m.decky(t, "a").LastLoginAttempt, "but it is known here")
+		assert.Nil(t, m.Status())
 	})
 }
 
