@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,19 +57,16 @@ func newProfiles() *profiles {
 }
 
 // of returns the wire form of a profile, which the caller must not change.
-func (p *profiles) of(row *repo.Attacker) ([]byte, error) {
+func (p *profiles) of(row *repo.Attacker) []byte {
 	version := profileVersion{row.UUID, row.UpdatedAt.UnixNano(), row.EventCount}
 	if encoded, ok := p.rendered.Get(version); ok {
-		return encoded, nil
+		return encoded
 	}
-	encoded, err := json.Marshal(newAttackerBody(row))
-	if err != nil {
-		return nil, fmt.Errorf("encode an attacker: %w", err)
-	}
+	encoded := appendAttacker(nil, row)
 	if len(encoded) <= largestKept {
 		p.rendered.Add(version, encoded)
 	}
-	return encoded, nil
+	return encoded
 }
 
 func (a *attackersResource) list(c *call) (answer, error) {
@@ -97,9 +93,7 @@ func (a *attackersResource) list(c *call) (answer, error) {
 	}
 	parts := make([][]byte, len(rows))
 	for i := range rows {
-		if parts[i], err = a.profiles.of(&rows[i]); err != nil {
-			return answer{}, err
-		}
+		parts[i] = a.profiles.of(&rows[i])
 	}
 	return a.buffers.page(total, q.Limit, q.Offset, parts, nil), nil
 }
@@ -115,7 +109,7 @@ func (a *attackersResource) get(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("attacker: %w", err)
 	}
-	return jsonAnswer(newAttackerBody(&row))
+	return answer{body: appendAttacker(nil, &row)}, nil
 }
 
 func (a *attackersResource) commands(c *call) (answer, error) {
@@ -176,19 +170,6 @@ type wireTime time.Time
 // MarshalJSON implements [json.Marshaler].
 func (t wireTime) MarshalJSON() ([]byte, error) { return appendTime(nil, time.Time(t)), nil }
 
-// commandList and objectList are arrays that are never null.
-type commandList []repo.Command
-
-// MarshalJSON implements [json.Marshaler].
-func (l commandList) MarshalJSON() ([]byte, error) { return appendCommands(nil, l), nil }
-
-type objectList []json.RawMessage
-
-// MarshalJSON implements [json.Marshaler].
-func (l objectList) MarshalJSON() ([]byte, error) {
-	return appendArray(nil, len(l), func(b []byte, i int) []byte { return appendObject(b, string(l[i])) }), nil
-}
-
 func texts(list []string) []text {
 	t := make([]text, len(list))
 	for i, s := range list {
@@ -197,100 +178,8 @@ func texts(list []string) []text {
 	return t
 }
 
-type attackerBody struct {
-	UUID            string       `json:"uuid"`
-	IP              text         `json:"ip"`
-	Scope           string       `json:"address_scope"`
-	FirstSeen       wireTime     `json:"first_seen"`
-	LastSeen        wireTime     `json:"last_seen"`
-	EventCount      int64        `json:"event_count"`
-	ServiceCount    int          `json:"service_count"`
-	DeckyCount      int          `json:"decky_count"`
-	Services        []text       `json:"services"`
-	Deckies         []text       `json:"deckies"`
-	TraversalPath   *text        `json:"traversal_path"`
-	IsTraversal     bool         `json:"is_traversal"`
-	BountyCount     int64        `json:"bounty_count"`
-	CredentialCount int64        `json:"credential_count"`
-	Fingerprints    objectList   `json:"fingerprints"`
-	Commands        commandList  `json:"commands"`
-	UpdatedAt       wireTime     `json:"updated_at"`
-	Behavior        behaviorBody `json:"behavior"`
-}
-
-func newAttackerBody(a *repo.Attacker) attackerBody {
-	body := attackerBody{
-		UUID: a.UUID, IP: text(a.IP), Scope: repo.AddressScope(a.IP), FirstSeen: wireTime(a.FirstSeen), LastSeen: wireTime(a.LastSeen),
-		EventCount: a.EventCount, ServiceCount: len(a.Services), DeckyCount: len(a.Deckies),
-		Services: texts(a.Services), Deckies: texts(a.Deckies), IsTraversal: a.IsTraversal(),
-		BountyCount: a.BountyCount, CredentialCount: a.CredentialCount,
-		Fingerprints: a.Fingerprints, Commands: a.Commands, UpdatedAt: wireTime(a.UpdatedAt),
-		Behavior: newBehaviorBody(a),
-	}
-	if a.IsTraversal() {
-		path := text(strings.Join(a.Deckies, " → "))
-		body.TraversalPath = &path
-	}
-	return body
-}
-
-type behaviorBody struct {
-	AttackerUUID    string     `json:"attacker_uuid"`
-	OSGuess         *text      `json:"os_guess"`
-	HopDistance     *int64     `json:"hop_distance"`
-	TCPFingerprint  objectText `json:"tcp_fingerprint"`
-	RetransmitCount int64      `json:"retransmit_count"`
-	Class           string     `json:"behavior_class"`
-	BeaconInterval  *float64   `json:"beacon_interval_s"`
-	BeaconJitter    *float64   `json:"beacon_jitter_pct"`
-	Tools           []text     `json:"tool_guesses"`
-	Timing          timingBody `json:"timing_stats"`
-	Phases          phasesBody `json:"phase_sequence"`
-	UpdatedAt       wireTime   `json:"updated_at"`
-}
-
 // objectText is a stored JSON object; "" is an empty one.
 type objectText string
 
 // MarshalJSON implements [json.Marshaler].
 func (o objectText) MarshalJSON() ([]byte, error) { return appendObject(nil, string(o)), nil }
-
-type timingBody struct {
-	Mean       *float64 `json:"mean_iat_s"`
-	Median     *float64 `json:"median_iat_s"`
-	Stdev      *float64 `json:"stdev_iat_s"`
-	Min        *float64 `json:"min_iat_s"`
-	Max        *float64 `json:"max_iat_s"`
-	CV         *float64 `json:"cv"`
-	EventCount int64    `json:"event_count"`
-	Duration   float64  `json:"duration_s"`
-}
-
-type phasesBody struct {
-	ReconEnd      wireTime `json:"recon_end_ts"`
-	ExfilStart    wireTime `json:"exfil_start_ts"`
-	ExfilLatency  *float64 `json:"exfil_latency_s"`
-	LargePayloads int64    `json:"large_payload_count"`
-}
-
-func newBehaviorBody(a *repo.Attacker) behaviorBody {
-	b := &a.Behavior
-	body := behaviorBody{
-		AttackerUUID: a.UUID, HopDistance: b.HopDistance, TCPFingerprint: objectText(b.TCPFingerprint),
-		RetransmitCount: b.RetransmitCount, Class: b.Class, BeaconInterval: b.BeaconInterval,
-		BeaconJitter: b.BeaconJitter, Tools: texts(b.Tools), UpdatedAt: wireTime(a.UpdatedAt),
-		Timing: timingBody{
-			Mean: b.Timing.Mean, Median: b.Timing.Median, Stdev: b.Timing.Stdev, Min: b.Timing.Min,
-			Max: b.Timing.Max, CV: b.Timing.CV, EventCount: b.Timing.EventCount, Duration: b.Timing.Duration,
-		},
-		Phases: phasesBody{
-			ReconEnd: wireTime(b.Phases.ReconEnd), ExfilStart: wireTime(b.Phases.ExfilStart),
-			ExfilLatency: b.Phases.ExfilLatency, LargePayloads: b.Phases.LargePayloads,
-		},
-	}
-	if b.OSGuess != "" {
-		guess := text(b.OSGuess)
-		body.OSGuess = &guess
-	}
-	return body
-}

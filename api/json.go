@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -129,12 +130,19 @@ func appendArray(b []byte, n int, element func(b []byte, i int) []byte) []byte {
 	return append(b, ']')
 }
 
+// bucketSize is about what a bucket takes on the wire, in bytes.
+const bucketSize = 48
+
 // appendHistogram appends the wire form of buckets.
 func appendHistogram(b []byte, buckets []repo.Bucket) []byte {
+	b = slices.Grow(b, len(buckets)*bucketSize)
 	return appendArray(b, len(buckets), func(b []byte, i int) []byte {
 		b = append(b, `{"time":"`...)
-		b = buckets[i].Start.UTC().AppendFormat(b, time.DateTime)
-		b = append(b, `","count":`...)
+		// Package time knows a short way for RFC 3339 alone.
+		at := len(b)
+		b = buckets[i].Start.UTC().AppendFormat(b, time.RFC3339)
+		b[at+len(time.DateOnly)] = ' '
+		b = append(b[:at+len(time.DateTime)], `","count":`...)
 		b = strconv.AppendInt(b, buckets[i].Count, 10)
 		return append(b, '}')
 	})

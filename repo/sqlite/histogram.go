@@ -110,6 +110,7 @@ func (s *Store) Histogram(ctx context.Context, f repo.LogFilter, interval time.D
 type histogram struct {
 	interval int64 // in nanoseconds
 	buckets  []repo.Bucket
+	last     int64 // the start of the last bucket
 }
 
 // add counts n events at a time; times come in ascending order.
@@ -117,12 +118,13 @@ func (h *histogram) add(nanos, n int64) {
 	if n == 0 {
 		return
 	}
-	start := fromNanos(nanos / h.interval * h.interval)
-	if last := len(h.buckets) - 1; last >= 0 && h.buckets[last].Start.Equal(start) {
+	start := nanos / h.interval * h.interval
+	if last := len(h.buckets) - 1; last >= 0 && h.last == start {
 		h.buckets[last].Count += n
 		return
 	}
-	h.buckets = append(h.buckets, repo.Bucket{Start: start, Count: n})
+	h.last = start
+	h.buckets = append(h.buckets, repo.Bucket{Start: fromNanos(start), Count: n})
 }
 
 func (h *histogram) fromRollups(ctx context.Context, tx *sql.Tx, s span) error {
