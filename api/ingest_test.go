@@ -35,7 +35,7 @@ func (p *pipeline) Push(_ context.Context, x repo.Push) (repo.Receipt, error) {
 
 func (p *pipeline) Status() repo.IngestStatus {
 	return repo.IngestStatus{
-		Lines: 4, Accepted: 3, Rejected: 1, LastCommit: time.Date(2026, 4, 17, 12, 0, 0, 0, time.UTC),
+		Lines: 4, Accepted: 3, Rejected: 1, Problem: "The disk is full.", LastCommit: time.Date(2026, 4, 17, 12, 0, 0, 0, time.UTC),
 		Sources: []repo.SourceStatus{{Name: "/var/log/\x1b[2J", Kind: "file", State: "following", Lines: 4, Accepted: 3, Rejected: 1, RejectedBy: map[string]int64{"not_json": 1}}},
 	}
 }
@@ -120,6 +120,7 @@ func TestIngest_BadBatches(t *testing.T) {
 	send(sensor, "text/plain", lines, "Idempotency-Key", strings.Repeat("k", 129)).Want(http.StatusUnprocessableEntity)
 	send(sensor, "text/plain", lines, "Idempotency-Key", "schl\u00fcssel").Want(http.StatusUnprocessableEntity)
 	assert.Empty(t, p.got, "nothing of it came in")
+	send(sensor, "text/plain", packed(t, make([]byte, 16<<20)), "Content-Encoding", "gzip").OK() // as large as it may be
 	send(sensor, "text/plain", lines, "Idempotency-Key", strings.Repeat("~", 128)).OK()
 }
 
@@ -146,12 +147,17 @@ func TestIngest_StatusAndExplain(t *testing.T) {
 	assert.NotContains(t, string(status.Body), "\x1b")
 	got := testutil.Decode[struct {
 		Lines   int64
+		Problem *string
 		Sources []struct {
 			Name       string
+			Problem    *string
 			RejectedBy map[string]int64 `json:"rejected_by"`
 		}
 	}](status)
 	assert.EqualValues(t, 4, got.Lines)
+	require.NotNil(t, got.Problem)
+	assert.Equal(t, "The disk is full.", *got.Problem)
+	assert.Nil(t, got.Sources[0].Problem, "null where there is none")
 	assert.Equal(t, map[string]int64{"not_json": 1}, got.Sources[0].RejectedBy)
 
 	explained := testutil.Decode[struct {

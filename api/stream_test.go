@@ -268,6 +268,33 @@ func TestStream_DeveloperModeEndsAfterSomeRounds(t *testing.T) {
 	s.Until("logs")
 }
 
+// TestStream_ALargeHistogramComesEveryTenSecondsOnly: a megabyte after each
+// commit would help nobody.
+func TestStream_ALargeHistogramComesEveryTenSecondsOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := testutil.New(t, testutil.WallClock())
+		events := make([]repo.Event, 2000) // a bucket each
+		for i := range events {
+			events[i] = testutil.Event(i)
+			events[i].Time = testutil.Event(0).Time.Add(-time.Duration(i) * time.Hour)
+		}
+		w.Commit(events...)
+		s := w.Viewer.Open(nil)
+		require.Greater(t, len(s.Until("histogram").Data), 64<<10)
+		s.Until("histogram") // after which the service knows that it is large
+		last := time.Now()
+		for range 3 {
+			w.Seed(1)
+			s.Until("logs")
+			s.Until("stats")
+		}
+		assert.Less(t, time.Since(last), 5*time.Second, "the counters come with the rows")
+		s.Until("histogram")
+		assert.Greater(t, time.Since(last), 5*time.Second)
+	})
+}
+
 // TestStream_WhatCannotBeReadHoldsUpNothingElse: of the two counters each comes
 // without the other.
 func TestStream_WhatCannotBeReadHoldsUpNothingElse(t *testing.T) {
