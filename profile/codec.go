@@ -155,8 +155,8 @@ func appendString(b []byte, s string) []byte {
 }
 
 func decodeBody(b []byte) (*State, error) {
-	// Two copies, into which all texts and all payloads point.
-	r := &reader{bytes: append([]byte(nil), b...), text: string(b)}
+	// One copy, into which all texts point.
+	r := &reader{bytes: b, text: string(b)}
 	s := &State{
 		events: r.int(), first: r.time(0), last: r.time(0),
 		bounties: r.int(), credentials: r.int(),
@@ -200,7 +200,7 @@ func (s *State) decodeRecent(r *reader) {
 	for i := range s.prints.items {
 		before = r.time(before)
 		from, to := r.span(MaxFingerprintSize)
-		p := json.RawMessage(r.bytes[from:to:to])
+		p := json.RawMessage(r.text[from:to])
 		s.prints.items[i] = dated[json.RawMessage]{at: before, size: len(p), value: p}
 		s.prints.bytes += len(p)
 	}

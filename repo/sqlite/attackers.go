@@ -169,10 +169,10 @@ const attackerColumns = "a.ip, a.updated_at, a.state, a.first_seen, a.last_seen,
 
 // scanAttacker reads a profile. A damaged one shows what its row has beside it:
 // it must not hide the others of a list.
-func scanAttacker(scan func(...any) error) (repo.Attacker, error) {
+func scanAttacker[B []byte | sql.RawBytes](scan func(...any) error) (repo.Attacker, error) {
 	var ip string
 	var updated, first, last, events int64
-	var state []byte
+	var state B
 	if err := scan(&ip, &updated, &state, &first, &last, &events); err != nil {
 		return repo.Attacker{}, err
 	}
@@ -295,7 +295,7 @@ func (s *Store) Attacker(ctx context.Context, id string) (repo.Attacker, error) 
 	if !ok {
 		return repo.Attacker{}, fmt.Errorf("attacker: %w", repo.ErrNotFound)
 	}
-	a, err := scanAttacker(s.read.QueryRowContext(ctx,
+	a, err := scanAttacker[[]byte](s.read.QueryRowContext(ctx,
 		"SELECT "+attackerColumns+" FROM attackers AS a WHERE a.uuid = ?", key).Scan)
 	if err != nil {
 		return repo.Attacker{}, failed("attacker", orNotFound(err))

@@ -126,7 +126,7 @@ func (s *Store) attackersOf(ctx context.Context, tx *sql.Tx, query string, args 
 	}
 	return list, versions, each(rows, func(scan func(...any) error) error {
 		var id, size int64
-		a, err := scanAttacker(func(columns ...any) error { return scan(append([]any{&id, &size}, columns...)...) })
+		a, err := scanAttacker[sql.RawBytes](func(columns ...any) error { return scan(append([]any{&id, &size}, columns...)...) })
 		if err != nil {
 			return err
 		}
