@@ -157,10 +157,15 @@ func TestRun_LogsWhatItDid(t *testing.T) {
 		require.NoError(t, m.Remove(t.Context(), "b"))
 		assert.Equal(t, 1, log.count(`"removed a decky" decky=b`))
 		assert.Zero(t, log.count(`"deckies mutated"`))
+		m.LoginAttempt("a", time.Now())
 		sleep(time.Minute)
 		assert.Equal(t, 1, log.count(`"deckies mutated" deckies=[a]`))
 		assert.Zero(t, log.count(`"login attempts were not written down"`))
 		assert.Zero(t, log.count(`"deckies could not mutate; trying again"`))
+		m.LoginAttempt("a", time.Now())
+		put(t, m.path, "{")
+		sleep(0)
+		assert.Equal(t, 1, log.count(`"login attempts were not written down"`))
 	})
 }
 

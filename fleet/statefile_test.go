@@ -164,8 +164,8 @@ func TestDeckies_ABrokenFileKeepsTheLastGoodFleet(t *testing.T) {
 		"time a text":      {`{"config":{"deckies":[{"name":"a","last_mutated":"x"}]}}`, `last_mutated" cannot be a JSON string`},
 		"huge number":      {`{"config":{"deckies":[{"name":"a","last_mutated":1e999}]}}`, `last_mutated" cannot be`},
 		"no name":          {`{"config":{"deckies":[{"name":"a"},{"ip":"192.0.2.1"}]}}`, "number 2 has no name"},
-		"long name":        {fleetOf(long), "longer than"},
-		"terminal escapes": {`{"config":{"deckies":[{"name":"\u001b[31m"}]}}`, "control character"},
+		"long name":        {fleetOf("a", long), "the name of decky number 2 is longer than 255 bytes"},
+		"terminal escapes": {`{"config":{"deckies":[{"name":"a"},{"name":"\u001b[31m"}]}}`, "the name of decky number 2 has a control character"},
 		"twice":            {fleetOf("a", "b", "a"), `two deckies are named "a"`},
 		"too many": {`{"config":{"deckies":[` + strings.Repeat(`{"name":"a"},`, fleet.MaxDeckies) + `{"name":"b"}]}}`,
 			"at most 10000"},
@@ -303,6 +303,10 @@ func TestDeckies_SparesTheReadOfAnUnchangedFile(t *testing.T) {
 	put(t, path, fleetOf("aaa"))
 	assert.Equal(t, []string{"aaa"}, names(t, f))
 	require.True(t, f.Cached())
+
+	f.Limit(1) // a read would find more than may be
+	assert.Equal(t, []string{"aaa"}, names(t, f))
+	f.Limit(fleet.MaxStateSize)
 
 	put(t, path, fleetOf("longer"))
 	assert.Equal(t, []string{"longer"}, names(t, f), "another size")

@@ -85,6 +85,16 @@ func TestWrite_UpToTheLimit(t *testing.T) {
 	assert.Equal(t, []string{"a"}, names(t, f), "and what was written can be read")
 	f.Limit(info.Size() - 1)
 	require.ErrorContains(t, f.Write(t.Context(), state), "larger than")
+
+	f.Limit(fleet.MaxStateSize)
+	state.Config.Deckies = nil
+	for i := range fleet.MaxDeckies {
+		state.Config.Deckies = append(state.Config.Deckies, fleet.Decky{Name: fmt.Sprintf("decky-%d", i)})
+	}
+	require.NoError(t, f.Write(t.Context(), state))
+	assert.Len(t, names(t, f), fleet.MaxDeckies)
+	state.Config.Deckies = append(state.Config.Deckies, fleet.Decky{Name: "one more"})
+	require.ErrorContains(t, f.Write(t.Context(), state), "at most 10000 are possible")
 }
 
 // assertAlone checks that no temporary file stayed beside the state file.
