@@ -91,6 +91,65 @@ func TestBatch_NeverLargerThanItsSize(t *testing.T) {
 	}
 }
 
+// TestBatch_RejectsTakePlacesToo: a log of garbage must not make a batch without
+// bound.
+func TestBatch_RejectsTakePlacesToo(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log.json")
+	var b strings.Builder
+	for n := range 600 {
+		b.WriteString(event(n) + "\ngarbage\n")
+	}
+	write(t, path, b.String())
+	for _, size := range []int{10, 300, 400} {
+		sink := newMemSink()
+		ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path, Format: "decnet"}}, BatchSize: size})
+		for _, got := range sink.sizes {
+			assert.LessOrEqual(t, got, size)
+		}
+		_, rejects := sink.stored()
+		assert.Len(t, rejects, 600)
+	}
+}
+
+// TestBatch_FullOnesWaitForNothing: lines that fill a batch to the last place are
+// one commit, and are committed at once.
+func TestBatch_FullOnesWaitForNothing(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		path := filepath.Join(dir, "log.json")
+		write(t, path, "")
+		sink := newMemSink()
+		p := startWith(t, ingest.Options{
+			Sink: sink, Sources: []ingest.Source{{Path: path, Follow: true}},
+			PollInterval: testPoll, BatchWait: time.Hour, BatchSize: 10,
+		})
+		<-p.in.CaughtUp()
+		add(t, path, text(0, 4))
+		p.settle()
+		add(t, path, text(4, 10))
+		p.settle()
+		assert.Equal(t, []int{10}, sink.sizes)
+		p.finish(t)
+	})
+}
+
+// TestBatch_IsBoundedInBytes: batches are held in memory until they are stored.
+func TestBatch_IsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log.json")
+	line := strings.Replace(event(1), `"pad":"x"`, `"pad":"`+strings.Repeat("x", 700_000)+`"`, 1) + "\n"
+	write(t, path, strings.Repeat(line, 30))
+	sink := newMemSink()
+	ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}, BatchWait: time.Hour})
+	require.Len(t, sink.raws(), 30)
+	for _, n := range sink.sizes {
+		assert.LessOrEqual(t, n*len(line), 16<<20)
+	}
+	assert.Len(t, sink.sizes, 2, "and no smaller than need be")
+}
+
 // TestBatch_PositionsCoverTheRows looks at every commit: what a position says
 // was accepted is stored by then, no more and no less.
 func TestBatch_PositionsCoverTheRows(t *testing.T) {

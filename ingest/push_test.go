@@ -123,6 +123,19 @@ func TestPush_TellsWhatBecameOfEachLine(t *testing.T) {
 	})
 }
 
+// TestPush_IsAnsweredAtOnce: one who pushes waits for the answer, so that the
+// batch waits for no company.
+func TestPush_IsAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := accepting(t, newMemSink(), func(o *ingest.Options) { o.BatchWait = time.Hour })
+		begin := time.Now()
+		assert.EqualValues(t, 2, p.push(t, pushOf("", event(1), event(2))).Accepted)
+		assert.Zero(t, time.Since(begin))
+		p.finish(t)
+	})
+}
+
 func TestPush_AnEventIsStoredOnceForItsID(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, _ string) {

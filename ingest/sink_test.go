@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -58,6 +59,13 @@ func (s *memSink) Commit(ctx context.Context, b *repo.Batch) error {
 		if _, known := s.receipts[[2]string{r.Sensor, r.Key}]; known && r.Key != "" {
 			return repo.ErrConflict
 		}
+	}
+	sources := map[string]bool{}
+	for _, p := range b.Positions {
+		if sources[p.Source] {
+			return fmt.Errorf("%w: two positions of %s", errSink, p.Source)
+		}
+		sources[p.Source] = true
 	}
 	for i := range b.Events {
 		e := &b.Events[i]
