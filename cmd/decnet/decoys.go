@@ -198,7 +198,7 @@ func (a *app) newDocker(ctx context.Context) (*decoyDriver, error) {
 	compose := filepath.Join(filepath.Dir(state), "decnet-compose.yml")
 	driver, err := docker.New(docker.Options{ //nolint:contextcheck // what it begins ends with Close
 		Host: a.config.DockerHost, Fleet: id, Dir: dir, Binary: binary, Compose: compose,
-		Network: a.config.DockerNetwork, Now: a.now, Log: a.log,
+		Network: a.config.DockerNetwork, Log: a.log,
 	})
 	if err != nil {
 		return nil, err

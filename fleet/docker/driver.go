@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"time"
 
 	"decnet/fleet"
 )
@@ -38,8 +37,7 @@ type Options struct {
 	Network string
 	// User is "uid:gid" of the containers; "" means those of this process.
 	User string
-	// Now is [time.Now] when nil, and Log nowhere.
-	Now func() time.Time
+	// Log is nowhere when nil.
 	Log *slog.Logger
 }
 
@@ -55,9 +53,6 @@ func (o *Options) setDefaults() error {
 	}
 	if o.User == "" {
 		o.User = strconv.Itoa(os.Getuid()) + ":" + strconv.Itoa(os.Getgid())
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -1,11 +1,13 @@
 package docker_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -125,7 +127,121 @@ func TestApply_TouchesOnlyWhatChanges(t *testing.T) {
 	assert.Equal(t, []string{"a", "b", "other"}, e.running())
 	require.NoError(t, again.ApplyConfig(t.Context(), fleetOf()))
 	assert.Equal(t, []string{"other"}, e.running())
+	assert.Equal(t, 1, e.boxes(), "nor are they there, stopped")
 	assert.Empty(t, e.networks())
+	assert.Empty(t, again.Status())
+}
+
+// TestApply_OfNothingNeedsNoNetwork, and tells where it fails.
+func TestApply_OfNothingNeedsNoNetwork(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, "1.41")
+	d := newDriver(t, e, nil)
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(makeDecky("a", "192.0.2.9", "ssh"))))
+	e.fail("POST /containers/stop a")
+	require.ErrorContains(t, d.Apply(t.Context(), nil), "it does not want to")
+	assert.Equal(t, []string{"a"}, e.running())
+	assert.Len(t, d.Status(), 1, "it is still told of")
+	e.fail("")
+	require.NoError(t, d.Apply(t.Context(), nil))
+	assert.Zero(t, e.boxes())
+	assert.Empty(t, d.Status())
+}
+
+// TestApply_WhatWasRemovedByHandIsMadeAnew: the network, the containers, or both.
+func TestApply_WhatWasRemovedByHandIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, "1.41")
+	d := newDriver(t, e, nil)
+	a := makeDecky("a", "192.0.2.9", "ssh")
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)))
+	e.forget(false, true)
+	moved := fleetOf(a)
+	moved.Gateway = "192.0.2.254"
+	require.NoError(t, d.ApplyConfig(t.Context(), moved), "another network, where there is none")
+	require.Len(t, e.networks(), 1)
+	assert.Equal(t, "192.0.2.254", e.network(e.networks()[0]).IPAM.Config[0].Gateway)
+	e.forget(true, false)
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)), "another network, in which nothing stands")
+	require.Len(t, e.networks(), 1)
+	assert.Equal(t, "192.0.2.1", e.network(e.networks()[0]).IPAM.Config[0].Gateway)
+	assert.Equal(t, []string{"a"}, e.running())
+}
+
+// TestApply_ARefusalIsOne, from the smallest status on, and where only the end of
+// an answer tells.
+func TestApply_ARefusalIsOne(t *testing.T) {
+	t.Parallel()
+	a := makeDecky("a", "192.0.2.9", "ssh")
+	for call, want := range map[string]string{
+		"the image":                 "the image of the decoys: the Docker engine says: no space left on device",
+		"POST /images/create":       "the image of the decoys: the Docker engine says: it does not want to",
+		"POST /networks/create":     "the network 192.0.2.0/24 cannot be made: the Docker engine says: it does not want to",
+		"GET /networks":             "list the networks: the Docker engine says: it does not want to",
+		"POST /containers/create a": `decky "a": the Docker engine says: it does not want to`,
+	} {
+		e := newEngine(t, "1.41")
+		d := newDriver(t, e, nil)
+		e.failWith(call, http.StatusBadRequest)
+		require.EqualError(t, d.ApplyConfig(t.Context(), fleetOf(a)), want)
+		assert.Zero(t, e.boxes())
+		assert.Empty(t, d.Status())
+		e.fail("")
+		require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)), "and then it works")
+	}
+}
+
+// TestApply_WhatCannotBeRemovedIsRemovedLater: the new decoys run meanwhile.
+func TestApply_WhatCannotBeRemovedIsRemovedLater(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	e := newEngine(t, "1.41")
+	d := newDriver(t, e, func(o *docker.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	a := makeDecky("a", "192.0.2.9", "ssh")
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)))
+	a.Services = []string{"ftp"}
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)))
+	assert.NotContains(t, log.String(), "level=WARN")
+	a.Services = []string{"http"}
+	e.fail("DELETE /containers a")
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)))
+	assert.Contains(t, log.String(), "a container that was stopped is still there")
+	assert.Equal(t, 2, e.boxes())
+	e.fail("")
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)))
+	assert.Equal(t, 1, e.boxes())
+	assert.Equal(t, []string{"a"}, e.running())
+}
+
+// TestApply_TheAddressOfTheCardStandsWhereTheEngineReadsIt: since version 1.44 of
+// its API that is the endpoint. The compose file has it always.
+func TestApply_TheAddressOfTheCardStandsWhereTheEngineReadsIt(t *testing.T) {
+	t.Parallel()
+	for version, endpoint := range map[string]bool{"1.43": false, "1.44": true, "1.51": true} {
+		e := newEngine(t, version)
+		d := newDriver(t, e, nil)
+		require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(makeDecky("a", "192.0.2.9", "ssh"))))
+		spec := e.container("a").spec
+		atEndpoint := spec.NetworkingConfig.EndpointsConfig[spec.HostConfig.NetworkMode].MacAddress
+		assert.Equal(t, endpoint, atEndpoint != "", version)
+		assert.Equal(t, endpoint, spec.MacAddress == "", version)
+		compose, err := os.ReadFile(filepath.Join(filepath.Dir(e.dir), "compose.yml"))
+		require.NoError(t, err)
+		assert.Contains(t, string(compose), "mac_address: "+atEndpoint+spec.MacAddress+"\n", version)
+	}
+}
+
+func TestClose_LeavesNothing(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, "1.41")
+	d := newDriver(t, e, nil)
+	a := makeDecky("a", "192.0.2.9", "ssh")
+	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a)))
+	require.NoError(t, d.Close(t.Context()))
+	assert.Zero(t, e.boxes())
+	assert.Empty(t, e.networks())
+	require.ErrorContains(t, d.ApplyConfig(t.Context(), fleetOf(a)), "closed")
+	require.NoError(t, d.Close(t.Context()), "once more")
 }
 
 // TestApply_IsAllOrNothing lets each call fail in turn.
@@ -163,6 +279,7 @@ func TestApply_IsAllOrNothing(t *testing.T) {
 			now, err := os.ReadFile(filepath.Join(filepath.Dir(e.dir), "compose.yml"))
 			require.NoError(t, err)
 			assert.Equal(t, string(compose), string(now))
+			assert.NoFileExists(t, filepath.Join(filepath.Dir(e.dir), "compose.yml.new"))
 			require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(a, b, makeDecky("c", "192.0.2.11", "ssh"))), "and then it works")
 			assert.Equal(t, []string{"a", "b", "c"}, e.running())
 		})
@@ -229,16 +346,27 @@ func TestStatus_FollowsTheContainers(t *testing.T) {
 	require.NoError(t, d.ApplyConfig(t.Context(), fleetOf(makeDecky("a", "192.0.2.9", "ssh"))))
 	c := e.container("a")
 	file := strings.TrimPrefix(c.spec.Cmd[1], "--config=/decoy/")
-	require.NoError(t, docker.WriteReport(filepath.Join(e.dir, "d-a"), docker.Report{Config: file, Listeners: []fleet.Status{
-		{Decky: "forged", Service: "ssh", Network: "tcp", Port: 22, State: fleet.Running, Address: "forged", Open: 2, Total: 7, Shed: -1},
-	}}))
+	report := func(l fleet.Status) {
+		require.NoError(t, docker.WriteReport(filepath.Join(e.dir, "d-a"), docker.Report{Config: file, Listeners: []fleet.Status{l}}))
+	}
+	good := fleet.Status{Decky: "forged", Service: "ssh", Network: "tcp", Port: 22, State: fleet.Running, Address: "forged", Open: 2, Total: 7, Shed: -1}
+	report(good)
 	pass := func() { d.Refresh(t.Context()) }
 	pass()
 	assert.Equal(t, []fleet.Status{{
 		Decky: "a", Service: "ssh", Network: "tcp", Port: 22, Address: "192.0.2.9:22", State: fleet.Running, Open: 2, Total: 7,
 	}}, d.Status())
+	// What is wrong inside a container that runs only the process there knows.
+	for _, state := range []fleet.RunState{fleet.BackingOff, fleet.Failed} {
+		report(fleet.Status{Service: "ssh", Network: "tcp", Port: 22, State: state, Error: "why"})
+		pass()
+		assert.Equal(t, state, d.Status()[0].State)
+		assert.Equal(t, "why", d.Status()[0].Error)
+	}
 	e.set("a", "restarting")
 	pass()
+	assert.Equal(t, "its container ended", d.Status()[0].Error)
+	report(good)
 	assert.Equal(t, fleet.BackingOff, d.Status()[0].State)
 	e.set("a", "exited")
 	pass()

@@ -31,6 +31,7 @@ type engine struct {
 
 	mu         sync.Mutex
 	failing    string
+	status     int // of the failure
 	counts     map[string]int
 	images     map[string]map[string]string
 	nets       map[string]netSpec
@@ -109,10 +110,31 @@ func listen(t *testing.T, h http.Handler) string {
 
 // fail makes a call fail until it is told otherwise: a method and a path without
 // ids and, for those of a container, its decky.
-func (e *engine) fail(call string) {
+func (e *engine) fail(call string) { e.failWith(call, http.StatusInternalServerError) }
+
+func (e *engine) failWith(call string, status int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.failing = call
+	e.failing, e.status = call, status
+}
+
+// forget loses what an operator removed by hand.
+func (e *engine) forget(containers, networks bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if containers {
+		clear(e.containers)
+	}
+	if networks {
+		clear(e.nets)
+	}
+}
+
+// boxes is how many containers there are, whatever they do.
+func (e *engine) boxes() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.containers)
 }
 
 func (e *engine) calls(call string) int {
@@ -192,6 +214,10 @@ func (e *engine) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "OK")
 		return
 	}
+	if want := map[bool]string{true: "application/x-tar", false: "application/json"}[strings.HasSuffix(r.URL.Path, "/images/create")]; r.ContentLength != 0 && r.Header.Get("Content-Type") != want {
+		refuse(w, http.StatusBadRequest, "unsupported Content-Type header")
+		return
+	}
 	path, ok := strings.CutPrefix(r.URL.Path, "/v"+e.version)
 	if !ok {
 		refuse(w, http.StatusBadRequest, "client version is not supported")
@@ -220,7 +246,7 @@ func (e *engine) fails(w http.ResponseWriter, call string) bool {
 	if e.failing == "" || e.failing != call {
 		return false
 	}
-	refuse(w, http.StatusInternalServerError, "it does not want to")
+	refuse(w, e.status, "it does not want to")
 	return true
 }
 
@@ -291,6 +317,11 @@ func (e *engine) importImage(w http.ResponseWriter, r *http.Request) {
 		}
 		content, _ := io.ReadAll(archive)
 		files[header.Name] = string(content)
+	}
+	if e.failing == "the image" { // which shows only in the stream
+		answer(w, http.StatusOK, map[string]string{"status": "sha256:1"})
+		_, _ = io.WriteString(w, `{"error":"no space left on device"}`)
+		return
 	}
 	e.images[query.Get("repo")+":"+query.Get("tag")] = files
 	answer(w, http.StatusOK, map[string]string{"status": "sha256:1"})
@@ -369,6 +400,9 @@ func (e *engine) containerCall(w http.ResponseWriter, r *http.Request, parts []s
 	}
 	decky := c.spec.Labels["decnet.decky"]
 	if r.Method == http.MethodDelete {
+		if e.fails(w, "DELETE /containers "+decky) {
+			return
+		}
 		delete(e.containers, c.id)
 		w.WriteHeader(http.StatusNoContent)
 		return

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"decnet/fleet"
@@ -159,7 +160,7 @@ func (d *Driver) refresh(ctx context.Context) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.machines) > 0 && len(machines) > 0 && d.machines[0] == machines[0] { // else there was a change meanwhile
+	if slices.Equal(d.machines, machines) { // else there was a change meanwhile
 		d.statuses = statuses
 	}
 }
