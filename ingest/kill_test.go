@@ -69,9 +69,9 @@ func runChild() int {
 	return 0
 }
 
-// TestKill_TwentyTimesLosesAndDoublesNothing ingests 100 000 lines into a
-// database on disk in a process that is killed (SIGKILL) at 20 random moments,
-// and compares all of the store with that of a run that nobody disturbed.
+// TestKill_TwentyTimesLosesAndDoublesNothing ingests tens of thousands of
+// lines into a database on disk in a process that is killed (SIGKILL) at 20 random
+// moments, and compares all of the store with that of a run that nobody disturbed.
 func TestKill_TwentyTimesLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
 	const seed, kills = 4, 20

@@ -318,8 +318,10 @@ func TestPush_AKeyThatIsStoredAfterAllBlocksNobody(t *testing.T) {
 		go func() { sink.free <- struct{}{} }()
 		first := p.push(t, pushOf("k1", event(1)))
 		sink.blind.Store(1)
-		answers := make(chan repo.Receipt, 3)
+		answers := make(chan repo.Receipt, 4)
 		p.pushLater(t, answers, pushOf("", event(2)))
+		synctest.Wait()
+		p.pushLater(t, answers, pushOf("", event(5), event(6), event(7)))
 		synctest.Wait()
 		p.pushLater(t, answers, pushOf("k1", event(1)))
 		synctest.Wait()
@@ -327,15 +329,15 @@ func TestPush_AKeyThatIsStoredAfterAllBlocksNobody(t *testing.T) {
 		synctest.Wait()
 		close(sink.free)
 		var accepted []int64
-		for range 3 {
+		for range 4 {
 			r := <-answers
 			accepted = append(accepted, r.Accepted)
 			if r.Key == "k1" {
 				assert.Equal(t, first.At, r.At)
 			}
 		}
-		assert.ElementsMatch(t, []int64{1, 1, 2}, accepted)
-		assert.Len(t, sink.events, 4)
+		assert.ElementsMatch(t, []int64{1, 3, 1, 2}, accepted)
+		assert.Len(t, sink.events, 7)
 		p.finish(t)
 	})
 }

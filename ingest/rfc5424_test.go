@@ -24,6 +24,7 @@ func TestParseSyslog_ReadsByPositionOnly(t *testing.T) {
 		header + "[decnet@55555 a=\"line\nline\tx\x00\xff\"]": {{"a", "line\nline\tx\x00\xff"}},
 		header + `[decnet@55555 from-x="1" from_="2"]`:        {{"from-x", "1"}, {"from_", "2"}},
 		"<999>1 t h a p m [decnet@55555 a=\"b\"]":             {{"a", "b"}},
+		"<5>1 t h a p m [decnet@55555 a=\"\"]":                {{"a", ""}},
 	} {
 		got, ok := parseSyslog(in)
 		assert.True(t, ok, in)
