@@ -41,16 +41,22 @@ func (c *counting) goOn(f repo.LogFilter) {
 	})
 }
 
+// stalls is how often in a row a part of the count may find nothing new. Some parts
+// have none of what is looked for, and somebody else may be counting just now.
+const stalls = 32
+
 // run counts until it is done, fails or gets no further.
 func (c *counting) run(ctx context.Context, f repo.LogFilter) {
-	last := int64(-1)
+	last, stalled := int64(-1), 0
 	for {
 		began := time.Now()
 		n, err := c.store.CountLogs(ctx, f)
-		if !errors.Is(err, repo.ErrTooBroad) || n <= last {
+		if stalled++; n > last {
+			last, stalled = n, 0
+		}
+		if !errors.Is(err, repo.ErrTooBroad) || stalled > stalls {
 			return
 		}
-		last = n
 		rest := time.NewTimer(time.Since(began))
 		select {
 		case <-rest.C:

@@ -142,3 +142,31 @@ func TestLogs_TotalIsCountedOn(t *testing.T) {
 	assert.EqualValues(t, 500, page.Total)
 	assert.Empty(t, page.TotalRelation)
 }
+
+// uncounted is a store that has counted nothing of a search yet.
+type uncounted struct{ api.Store }
+
+// CountLogs implements [api.LogReader].
+func (u uncounted) CountLogs(ctx context.Context, f repo.LogFilter) (int64, error) {
+	if f.IsZero() {
+		return u.Store.CountLogs(ctx, f)
+	}
+	return 0, repo.ErrTooBroad
+}
+
+// TestLogs_TotalHasThePage: a lower bound is not below what the page shows.
+func TestLogs_TotalHasThePage(t *testing.T) {
+	t.Parallel()
+	w := testutil.New(t, testutil.With(func(o *api.Options) { o.Store = uncounted{o.Store} }))
+	var events []repo.Event
+	for i := range 3 {
+		e := testutil.Event(i)
+		e.RawLine = "needle"
+		events = append(events, e)
+	}
+	w.Commit(events...)
+	page := testutil.Decode[cursorPage](w.Viewer.Get("/api/v1/logs", "search", "needle", "limit", "2", "offset", "1").OK())
+	assert.Len(t, page.Data, 2)
+	assert.EqualValues(t, 3, page.Total)
+	assert.Equal(t, "gte", page.TotalRelation)
+}

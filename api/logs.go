@@ -61,6 +61,7 @@ func (l *logsResource) list(c *call) (answer, error) {
 		return answer{}, fmt.Errorf("count logs: %w", err)
 	}
 	if atLeast {
+		total = max(total, int64(offset+len(logs)))
 		l.counting.goOn(filter)
 	}
 	return l.page(logs, total, atLeast, limit, offset), nil

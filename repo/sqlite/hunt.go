@@ -165,16 +165,22 @@ func (h *hunt) place(s segment) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	if n := set.Len(); n > s.blocks()/2 {
-		return h.whole(s), nil
-	}
+	return h.placeOf(set, s, s), nil
+}
+
+// placeOf says where to read the candidates of a segment that are in a part of it.
+func (h *hunt) placeOf(set trigram.Set, s, part segment) place {
+	from, to := int(part.first-s.first)/trigram.BlockRows, int(part.last-s.first+1)/trigram.BlockRows
 	var blocks []int64
 	for first, end := range set.Runs {
-		for b := first; b < end; b++ {
+		for b := max(first, from); b < min(end, to); b++ {
 			blocks = append(blocks, s.first/trigram.BlockRows+int64(b))
 		}
 	}
-	return h.blocks(blocks), nil
+	if len(blocks) > (to-from)/2 {
+		return h.whole(part)
+	}
+	return h.blocks(blocks)
 }
 
 // blocks is a place of some blocks.

@@ -10,6 +10,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"decnet/repo"
+	"decnet/repo/sqlite/trigram"
 )
 
 // countedSearches is how many searches are remembered: some kilobytes each.
@@ -90,9 +91,13 @@ func (c *searchCount) get(s segment) (int64, bool) {
 	return rows, removed == s.removed
 }
 
+// put remembers the rows of a segment, in place of those of its parts.
 func (c *searchCount) put(s segment, rows int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for first := s.first + smallRows; first <= s.last; first += smallRows {
+		delete(c.segments, first)
+	}
 	c.segments[s.first] = segmentCount{s.first, s.last, s.removed, rows}
 }
 
@@ -139,14 +144,11 @@ func (c *searchCount) setBehind(n segmentCount) {
 // than one request may: the segments that were counted are remembered, so that
 // asking again goes on from there.
 func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (int64, error) {
-	h, err := s.newHunt(ctx, tx, f, spanOf(f), s.searchRows)
+	h, err := s.newHunt(ctx, tx, f, spanOf(f), max(s.searchRows/countShare, 1))
 	if err != nil {
 		return 0, err
 	}
 	known := s.counts.of(exprKey(f.Search), h.version)
-	if known.begun() {
-		h.left = max(h.left/countShare, 1)
-	}
 	tail, all, err := h.countTail(known)
 	if err != nil {
 		return 0, err
@@ -176,12 +178,12 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	return tail + sum, nil
 }
 
-// countShare is which part of what it might read a request does to count on: this
-// total takes long anyway, and there are others who wait.
-const countShare = 4
+// countShare is which part of what it might read a request does to count: the page
+// is there, a total of that many takes long anyway, and there are others who wait.
+const countShare = 12
 
 // turnWait is how long a request waits for another that counts the same search, and
-// begunWait where that one has counted before, so that it will take longer.
+// begunWait where somebody has counted before, so that it will take longer.
 const turnWait, begunWait = 50 * time.Millisecond, 2 * time.Millisecond
 
 // await takes the turn to count segments. A request that does not get it in time
@@ -230,22 +232,55 @@ func (h *hunt) countSegments(known *searchCount) (sum int64, all bool, err error
 				continue
 			}
 		}
-		if all = all && h.left > 0; !all {
-			continue
+		memory := known
+		if !whole {
+			memory = &searchCount{segments: map[int64]segmentCount{}}
 		}
-		p, err := h.place(seg)
-		if err != nil {
-			return 0, false, err
-		}
-		h.spend(p)
-		n, err := h.count(p)
+		n, done, err := h.countSegment(memory, seg)
 		if err != nil {
 			return 0, false, err
 		}
 		sum += n
-		if whole {
-			known.put(seg, n)
+		all = all && done
+	}
+	return sum, all, nil
+}
+
+// countSegment counts the rows of a segment, or of those parts of it that are known
+// or may be read. The work of a request would depend on the size of the segments
+// otherwise.
+func (h *hunt) countSegment(known *searchCount, s segment) (sum int64, all bool, err error) {
+	var set trigram.Set // once a part is not known
+	all = true
+	for first := s.first; first <= s.last; first += smallRows {
+		part := segment{first: first, last: first + smallRows - 1}
+		if s.removed > 0 { // of which parts is not known
+			part = s
 		}
+		if n, ok := known.get(part); ok {
+			sum += n
+		} else if h.left <= 0 {
+			all = false
+		} else {
+			if set == nil {
+				if set, err = h.candidates(s); err != nil {
+					return 0, false, err
+				}
+			}
+			p := h.placeOf(set, s, part)
+			h.spend(p)
+			if n, err = h.count(p); err != nil {
+				return 0, false, err
+			}
+			sum += n
+			known.put(part, n)
+		}
+		if part.last == s.last {
+			break
+		}
+	}
+	if all {
+		known.put(s, sum)
 	}
 	return sum, all, nil
 }
@@ -260,7 +295,7 @@ func (h *hunt) countTail(known *searchCount) (n int64, all bool, err error) {
 	before, next := known.behind(tail.first, h.removed)
 	tail.first = next
 	if tail.last-tail.first >= h.left {
-		tail.first, all = tail.last-h.left+1, false
+		tail.last, all = tail.first+h.left-1, false
 	}
 	p := h.whole(tail)
 	h.spend(p)
@@ -268,8 +303,6 @@ func (h *hunt) countTail(known *searchCount) (n int64, all bool, err error) {
 		return 0, false, err
 	}
 	n += before
-	if all {
-		known.setBehind(segmentCount{h.tail.first, h.tail.last, h.removed, n})
-	}
+	known.setBehind(segmentCount{h.tail.first, tail.last, h.removed, n})
 	return n, all, nil
 }

@@ -59,7 +59,8 @@ type Options struct {
 	// the allocator rounds a page and its header up to 8 KiB.
 	CacheKiB int
 	// SearchRows is how many events one search may read that an index of columns
-	// does not answer; 0 means 150000, which take about a fifth of a second.
+	// does not answer; 0 means 150000, which take about a fifth of a second. To count
+	// its total it may read a twelfth of them.
 	SearchRows int64
 	// BusyTimeout is how long to wait for another process's lock; 0 means 5 s.
 	BusyTimeout time.Duration
