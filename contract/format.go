@@ -72,10 +72,10 @@ func ParseTimeBound(s string) (first, last time.Time, ok bool) {
 	return t, t.Add(span - 1), true
 }
 
-// timeBoundPattern groups date, time of day, fraction and offset; which days,
-// hours and offsets exist is left to package time.
+// timeBoundPattern groups date, time of day, fraction and offset. Which days and
+// hours exist is left to package time, which takes offsets that do not (RFC 3339, 5.6).
 var timeBoundPattern = regexp.MustCompile(
-	`^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)?)?$`)
+	`^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+ -](?:[01]\d|2[0-3]):[0-5]\d)?)?$`)
 
 func isTimeBound(s string) bool {
 	_, _, ok := ParseTimeBound(s)
