@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"decnet/repo"
 )
 
 // read returns all lines that a reader gives when it is fed in pieces, as text,
@@ -101,6 +103,7 @@ func TestLineReader_MemoryIsBounded(t *testing.T) {
 		line, ok := l.next()
 		require.True(t, ok)
 		assert.Equal(t, name == "an endless line", line.long)
+		assert.LessOrEqual(t, len(line.text), repo.MaxRejectLine)
 		line, ok = l.next()
 		require.True(t, ok)
 		assert.Equal(t, "C", string(line.text))

@@ -206,3 +206,39 @@ func TestOnce_SameBeginningOtherContent(t *testing.T) {
 	want := append(events(0, 20), events(0, 15)...)
 	assert.Equal(t, append(want, events(100, 130)...), sink.raws())
 }
+
+// TestFollow_AFileMayPassToAnotherSource: it belongs to one source at a time, and
+// who no longer reads it gives it free.
+func TestFollow_AFileMayPassToAnotherSource(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		first, second := filepath.Join(dir, "first.json"), filepath.Join(dir, "second.json")
+		write(t, first, text(0, 3))
+		p := start(t, newMemSink(), first, second)
+		p.settle()
+		rename(t, first, second)
+		write(t, first, text(3, 5))
+		p.settle()
+		add(t, second, text(5, 7))
+		p.settle()
+		p.finish(t)
+		assert.Equal(t, events(0, 7), p.sink.raws())
+		assert.Equal(t, ingest.StateFollowing, p.in.Status().Sources[1].State)
+	})
+}
+
+// TestOnce_WrittenAnewAtTheSameLength has a log that was replaced in place by one
+// that begins alike and is as long: only what was read last tells them apart.
+func TestOnce_WrittenAnewAtTheSameLength(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log.json")
+	source := []ingest.Source{{Path: path}}
+	sink := newMemSink()
+	write(t, path, text(100, 120)+event(197)+"\n")
+	ingestAll(t, ingest.Options{Sink: sink, Sources: source})
+	write(t, path, text(100, 120)+event(294)+"\n")
+	st := ingestAll(t, ingest.Options{Sink: sink, Sources: source})
+	assert.EqualValues(t, 21, st.Accepted)
+	assert.Equal(t, event(294), sink.raws()[len(sink.raws())-1])
+}
