@@ -149,6 +149,87 @@ func TestAdd_LongCommandIsCutBetweenCharacters(t *testing.T) {
 	assert.True(t, strings.HasPrefix(e.Command, text))
 }
 
+// TestAdd_TextIsCutWhereACharacterEnds, whatever its length, and text that is
+// none at the bound.
+func TestAdd_TextIsCutWhereACharacterEnds(t *testing.T) {
+	t.Parallel()
+	a := func(n int) string { return strings.Repeat("a", n) }
+	for text, want := range map[string]string{
+		a(62) + "é":                a(62) + "é",
+		a(63) + "é":                a(63),
+		a(61) + "日":                a(61) + "日",
+		a(62) + "日":                a(62),
+		a(63) + "日":                a(63),
+		a(60) + "😀" + "b":          a(60) + "😀",
+		a(61) + "😀":                a(61),
+		a(62) + "😀":                a(62),
+		a(63) + "😀":                a(63),
+		strings.Repeat("\xff", 70): strings.Repeat("\xff", 64),
+		strings.Repeat("\x80", 70): strings.Repeat("\x80", 61),
+	} {
+		e := at(0, "sniffer")
+		e.Traits.OSGuess = text
+		assert.Equal(t, want, fold(e).Attacker().Behavior.OSGuess, "%q", text)
+	}
+}
+
+// TestAdd_CommandsHaveABoundTogether, in which names count: what fits is kept, and
+// of a byte too many the oldest go.
+func TestAdd_CommandsHaveABoundTogether(t *testing.T) {
+	t.Parallel()
+	const n = 16 // of 4 KiB each
+	commands := func(last int) []repo.Command {
+		s := profile.New()
+		for i := range n {
+			e := at(time.Duration(i)*time.Second, "ssh")
+			e.Decky = "decky-1"
+			size := profile.MaxCommandBytes/n - len("ssh") - len("decky-1")
+			if i == n-1 {
+				size += last
+			}
+			e.Command = strings.Repeat("x", size)
+			s.Add(&e)
+		}
+		return stored(t, s).Attacker().Commands
+	}
+	assert.Len(t, commands(0), n)
+	assert.Len(t, commands(1), n-1)
+}
+
+func TestAddBounty_AFingerprintThatIsTooLargeStaysOut(t *testing.T) {
+	t.Parallel()
+	s := profile.New()
+	for _, size := range []int{profile.MaxFingerprintSize - 1, profile.MaxFingerprintSize} {
+		s.AddBounty(&repo.Bounty{Type: repo.BountyFingerprint, Time: start(), Payload: `"` + strings.Repeat("x", size-2) + `"`})
+	}
+	s.AddBounty(&repo.Bounty{Type: repo.BountyFingerprint, Time: start()})
+	a := stored(t, s).Attacker()
+	assert.Equal(t, int64(3), a.BountyCount)
+	require.Len(t, a.Fingerprints, 1, "neither the one of 8 KiB nor the one without a payload")
+	assert.Len(t, a.Fingerprints[0], profile.MaxFingerprintSize-1)
+}
+
+// TestAdd_ACommandOfTheOldestInstantTakesItsPlace: what came last counts.
+func TestAdd_ACommandOfTheOldestInstantTakesItsPlace(t *testing.T) {
+	t.Parallel()
+	s := profile.New()
+	add := func(after time.Duration, text string) {
+		e := at(after, "ssh")
+		e.Command = text
+		s.Add(&e)
+	}
+	for i := range repo.RecentCommands {
+		add(time.Duration(i)*time.Second, fmt.Sprint(i))
+	}
+	add(-time.Second, "too old")
+	assert.Equal(t, "0", s.Attacker().Commands[0].Text)
+	add(0, "as old")
+	got := s.Attacker().Commands
+	require.Len(t, got, repo.RecentCommands)
+	assert.Equal(t, "as old", got[0].Text)
+	assert.Equal(t, "1", got[1].Text)
+}
+
 // TestAdd_HostileSizesStayBounded floods every list with the largest values.
 func TestAdd_HostileSizesStayBounded(t *testing.T) {
 	t.Parallel()
