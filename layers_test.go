@@ -53,7 +53,7 @@ func allowed() map[string][]string {
 // build on import less, and trap nothing.
 func imitated(importPath string) []string {
 	switch path.Base(importPath) {
-	case "trap", "ber":
+	case "trap", "ber", "octets":
 		return nil
 	case "traptest", "tlstrap", "shell", "sasl":
 		return []string{"decnet/decoy/trap"}
@@ -64,7 +64,7 @@ func imitated(importPath string) []string {
 	case "httptrap":
 		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap"}
 	default:
-		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/httptrap", "decnet/decoy/shell", "decnet/decoy/ber", "decnet/decoy/ntlmtrap", "decnet/decoy/sasl"}
+		return []string{"decnet/decoy/trap", "decnet/decoy/tlstrap", "decnet/decoy/httptrap", "decnet/decoy/shell", "decnet/decoy/ber", "decnet/decoy/ntlmtrap", "decnet/decoy/octets", "decnet/decoy/sasl"}
 	}
 }
 

@@ -67,10 +67,10 @@ func (c *connect) version() string {
 // parseConnect reads a CONNECT. A version that there isn't is no fault: then only
 // the name and the level are there. The text tells why it isn't one, or is "".
 func parseConnect(flags byte, body []byte) (c connect, fault string) {
-	p := cursor{b: body}
-	c.name, c.level = string(p.data()), p.byte()&0x7f // the highest bit is a bridge's
+	p := parts(body)
+	c.name, c.level = string(p.data()), p.Byte()&0x7f // the highest bit is a bridge's
 	switch {
-	case p.bad:
+	case p.Bad:
 		return c, "malformed packet"
 	case c.name != "MQTT" && c.name != "MQIsdp":
 		return c, "invalid protocol name"
@@ -79,8 +79,8 @@ func parseConnect(flags byte, body []byte) (c connect, fault string) {
 	case flags != 0:
 		return c, "invalid flags"
 	}
-	set := p.byte()
-	c.keepAlive = p.uint16()
+	set := p.Byte()
+	c.keepAlive = p.number()
 	if c.level != level31 && set&1 != 0 {
 		return c, "a reserved flag is set"
 	}
@@ -91,12 +91,12 @@ func parseConnect(flags byte, body []byte) (c connect, fault string) {
 	id := p.data()
 	c.id = string(id)
 	valid := isText(id)
-	if valid = c.readWill(&p, set) && valid; !valid || p.bad {
+	if valid = c.readWill(&p, set) && valid; !valid || p.Bad {
 		return c, "malformed packet"
 	}
 	c.readLogin(&p, set)
 	switch {
-	case p.bad, len(p.b) > 0:
+	case p.Bad, len(p.Rest) > 0:
 		return c, "malformed packet"
 	case c.user == nil && c.password != nil && c.level != level5:
 		return c, "a password without a user name"
@@ -151,10 +151,10 @@ func (c *connect) readLogin(p *cursor, set byte) {
 		bit byte
 		to  **string
 	}{{0x80, &c.user}, {0x40, &c.password}} {
-		if set&f.bit == 0 || c.level == level31 && len(p.b) == 0 {
+		if set&f.bit == 0 || c.level == level31 && len(p.Rest) == 0 {
 			continue
 		}
-		if b := p.data(); !p.bad {
+		if b := p.data(); !p.Bad {
 			s := string(b)
 			*f.to = &s
 		}

@@ -74,14 +74,14 @@ func (c *client) transmit(m *outgoing) error {
 
 // acknowledged takes what follows on a PUBLISH, in either direction.
 func (c *client) acknowledged(h header, body []byte) error {
-	p := cursor{b: body}
-	id := p.uint16()
-	if p.bad || id == 0 || h.kind == typePubrel && h.flags != 2 && c.level != level31 {
+	p := parts(body)
+	id := p.number()
+	if p.Bad || id == 0 || h.kind == typePubrel && h.flags != 2 && c.level != level31 {
 		return &failure{text: "malformed acknowledgement"}
 	}
 	var reason byte
-	if c.level == level5 && len(p.b) > 0 {
-		reason = p.byte()
+	if c.level == level5 && len(p.Rest) > 0 {
+		reason = p.Byte()
 	}
 	switch h.kind {
 	case typePubrel:

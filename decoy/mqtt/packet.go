@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"unicode/utf8"
+
+	"decnet/decoy/octets"
 )
 
 // Types of control packets.
@@ -87,49 +89,27 @@ func appendText(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// cursor reads the parts of a packet; bad is set by one that isn't there.
-type cursor struct {
-	b   []byte
-	bad bool
-}
+// cursor reads the parts of a packet.
+type cursor struct{ octets.Cursor }
 
-func (c *cursor) take(n int) []byte {
-	if c.bad || n < 0 || n > len(c.b) {
-		c.bad = true
-		return nil
-	}
-	part := c.b[:n]
-	c.b = c.b[n:]
-	return part
-}
+func parts(b []byte) cursor { return cursor{octets.Cursor{Rest: b}} }
 
-func (c *cursor) byte() byte {
-	if b := c.take(1); !c.bad {
-		return b[0]
-	}
-	return 0
-}
-
-func (c *cursor) uint16() uint16 {
-	if b := c.take(2); !c.bad {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
-}
+// number reads two bytes.
+func (c *cursor) number() uint16 { return c.Uint16(binary.BigEndian) }
 
 // data reads bytes behind their number.
-func (c *cursor) data() []byte { return c.take(int(c.uint16())) }
+func (c *cursor) data() []byte { return c.Take(int(c.number())) }
 
 func (c *cursor) length() int {
 	n := 0
 	for shift := 0; shift < 28; shift += 7 {
-		b := c.byte()
+		b := c.Byte()
 		n |= int(b&0x7f) << shift
 		if b&0x80 == 0 {
 			return n
 		}
 	}
-	c.bad = true
+	c.Bad = true
 	return 0
 }
 
@@ -241,13 +221,13 @@ const maxProperties = 256
 // properties reads those of a packet. What isn't allowed there, comes twice or
 // has a value that it can't have makes the cursor bad.
 func (c *cursor) properties(kind byte) []property {
-	part := cursor{b: c.take(c.length())}
+	part := parts(c.Take(c.length()))
 	var all []property
 	var seen [0x30]bool
-	for len(part.b) > 0 && !c.bad {
+	for len(part.Rest) > 0 && !c.Bad {
 		p := part.property(kind)
-		if part.bad || len(all) == maxProperties || p.id != propUser && seen[p.id] {
-			c.bad = true
+		if part.Bad || len(all) == maxProperties || p.id != propUser && seen[p.id] {
+			c.Bad = true
 			return nil
 		}
 		seen[p.id] = true
@@ -257,37 +237,35 @@ func (c *cursor) properties(kind byte) []property {
 }
 
 func (c *cursor) property(kind byte) property {
-	from := c.b
-	p := property{id: c.byte()}
+	from := c.Rest
+	p := property{id: c.Byte()}
 	r := ruleOf(p.id)
 	if r.in&(1<<kind) == 0 {
-		c.bad = true
+		c.Bad = true
 		return p
 	}
 	switch r.form {
 	case formByte:
-		p.number = uint32(c.byte())
-		c.bad = c.bad || p.number > 1
+		p.number = uint32(c.Byte())
+		c.Bad = c.Bad || p.number > 1
 	case form16:
-		p.number = uint32(c.uint16())
-		c.bad = c.bad || p.id == propReceiveMax && p.number == 0
+		p.number = uint32(c.number())
+		c.Bad = c.Bad || p.id == propReceiveMax && p.number == 0
 	case form32:
-		if b := c.take(4); !c.bad {
-			p.number = binary.BigEndian.Uint32(b)
-		}
-		c.bad = c.bad || p.id == propMaxPacket && p.number == 0
+		p.number = c.Uint32(binary.BigEndian)
+		c.Bad = c.Bad || p.id == propMaxPacket && p.number == 0
 	case formLength:
 		p.number = uint32(c.length())
-		c.bad = c.bad || p.number == 0
+		c.Bad = c.Bad || p.number == 0
 	case formText:
 		b := c.data()
-		p.text, c.bad = string(b), c.bad || !isText(b)
+		p.text, c.Bad = string(b), c.Bad || !isText(b)
 	case formData:
 		p.text = string(c.data())
 	case formPair:
 		name, value := c.data(), c.data()
-		p.text, p.value, c.bad = string(name), string(value), c.bad || !isText(name) || !isText(value)
+		p.text, p.value, c.Bad = string(name), string(value), c.Bad || !isText(name) || !isText(value)
 	}
-	p.raw = from[:len(from)-len(c.b)]
+	p.raw = from[:len(from)-len(c.Rest)]
 	return p
 }

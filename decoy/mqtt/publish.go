@@ -99,9 +99,9 @@ func (c *client) rawProperties(read func(int) ([]byte, error)) ([]byte, error) {
 			break
 		}
 	}
-	n := cursor{b: raw}
+	n := parts(raw)
 	size := n.length()
-	if n.bad || size > maxPacket {
+	if n.Bad || size > maxPacket {
 		return nil, malformed("the properties are too long")
 	}
 	b, err := read(size)
@@ -109,9 +109,9 @@ func (c *client) rawProperties(read func(int) ([]byte, error)) ([]byte, error) {
 }
 
 func (m *incoming) take(raw []byte) error {
-	p := cursor{b: raw}
+	p := parts(raw)
 	all := p.properties(typePublish)
-	if p.bad {
+	if p.Bad {
 		return malformed("a property that can't be there")
 	}
 	for _, one := range all {

@@ -88,12 +88,12 @@ func (c *client) reaches(topic string) bool { return c.subscribed(topic) != nil 
 
 // parseSubscribe reads a SUBSCRIBE.
 func parseSubscribe(level, flags byte, body []byte) (id uint16, all []subscription, err error) {
-	p := cursor{b: body}
-	id = p.uint16()
+	p := parts(body)
+	id = p.number()
 	if level != level31 && flags != 2 {
 		return id, nil, malformed("SUBSCRIBE with wrong flags")
 	}
-	if p.bad || id == 0 {
+	if p.Bad || id == 0 {
 		return id, nil, malformed("SUBSCRIBE without a packet identifier")
 	}
 	var number uint32
@@ -104,20 +104,20 @@ func parseSubscribe(level, flags byte, body []byte) (id uint16, all []subscripti
 			}
 		}
 	}
-	for len(p.b) > 0 && !p.bad {
+	for len(p.Rest) > 0 && !p.Bad {
 		filter := p.data()
-		o := p.byte()
+		o := p.Byte()
 		s := subscription{filter: string(filter), qos: o & 3, id: number}
 		if level == level5 {
 			s.noLocal, s.asPublished, s.handling = o&4 != 0, o&8 != 0, o>>4&3
 			o &^= 0x3c
 		}
-		if p.bad || o > 2 || s.handling == 3 || !isText(filter) || !isFilter(s.filter) {
+		if p.Bad || o > 2 || s.handling == 3 || !isText(filter) || !isFilter(s.filter) {
 			return id, all, malformed("SUBSCRIBE to what is no filter")
 		}
 		all = append(all, s)
 	}
-	if p.bad || len(all) == 0 && level != level31 {
+	if p.Bad || len(all) == 0 && level != level31 {
 		return id, all, malformed("malformed SUBSCRIBE")
 	}
 	return id, all, nil
@@ -199,20 +199,20 @@ func (c *client) sendRetained(granted []subscription) error {
 
 // unsubscribe answers an UNSUBSCRIBE.
 func (c *client) unsubscribe(flags byte, body []byte) error {
-	p := cursor{b: body}
-	id := p.uint16()
+	p := parts(body)
+	id := p.number()
 	if c.level == level5 {
 		p.properties(typeUnsubscribe)
 	}
 	var asked []subscription
-	for len(p.b) > 0 && !p.bad {
+	for len(p.Rest) > 0 && !p.Bad {
 		filter := p.data()
-		if p.bad || !isText(filter) || !isFilter(string(filter)) {
+		if p.Bad || !isText(filter) || !isFilter(string(filter)) {
 			return malformed("UNSUBSCRIBE from what is no filter")
 		}
 		asked = append(asked, subscription{filter: string(filter)})
 	}
-	if p.bad || id == 0 || c.level != level31 && (flags != 2 || len(asked) == 0) {
+	if p.Bad || id == 0 || c.level != level31 && (flags != 2 || len(asked) == 0) {
 		return malformed("malformed UNSUBSCRIBE")
 	}
 	c.recordTopics("unsubscribe", asked)

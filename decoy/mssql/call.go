@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"decnet/decoy/ntlmtrap"
+	"decnet/decoy/octets"
 	"decnet/decoy/trap"
 )
 
@@ -34,21 +35,21 @@ func numbered(id uint16) string {
 
 // parseCall reads a request. Arguments of types that bots don't use end it.
 func parseCall(b []byte) (c call, ok bool) {
-	p := cursor{b: b}
-	if n := p.uint16(); n == 0xffff {
-		c.name = numbered(p.uint16())
+	p := cursor{octets.Cursor{Rest: b}}
+	if n := p.number(); n == 0xffff {
+		c.name = numbered(p.number())
 	} else {
-		c.name = ntlmtrap.FromUTF16(p.take(2 * int(n)))
+		c.name = ntlmtrap.FromUTF16(p.Take(2 * int(n)))
 	}
-	p.take(2) // options
-	if p.bad {
+	p.Take(2) // options
+	if p.Bad {
 		return c, false
 	}
-	for len(p.b) > 0 && len(c.args) < maxItems {
-		before := p.b
-		a := argument{name: strings.ToLower(ntlmtrap.FromUTF16(p.take(2 * int(p.byte()))))}
-		p.take(1)
-		if a.value = p.value(); p.bad {
+	for len(p.Rest) > 0 && len(c.args) < maxItems {
+		before := p.Rest
+		a := argument{name: strings.ToLower(ntlmtrap.FromUTF16(p.Take(2 * int(p.Byte()))))}
+		p.Take(1)
+		if a.value = p.value(); p.Bad {
 			c.rest = before
 			break
 		}
@@ -57,76 +58,45 @@ func parseCall(b []byte) (c call, ok bool) {
 	return c, true
 }
 
-// cursor reads the parts of a request; bad is set by one that isn't there.
-type cursor struct {
-	b   []byte
-	bad bool
-}
+// cursor reads the parts of a request.
+type cursor struct{ octets.Cursor }
 
-func (c *cursor) take(n int) []byte {
-	if c.bad || n < 0 || n > len(c.b) {
-		c.bad = true
-		return nil
-	}
-	part := c.b[:n]
-	c.b = c.b[n:]
-	return part
-}
-
-func (c *cursor) byte() byte {
-	if b := c.take(1); !c.bad {
-		return b[0]
-	}
-	return 0
-}
-
-func (c *cursor) uint16() uint16 {
-	if b := c.take(2); !c.bad {
-		return binary.LittleEndian.Uint16(b)
-	}
-	return 0
-}
-
-func (c *cursor) uint32() uint32 {
-	if b := c.take(4); !c.bad {
-		return binary.LittleEndian.Uint32(b)
-	}
-	return 0
-}
+// number reads two bytes.
+func (c *cursor) number() uint16 { return c.Uint16(binary.LittleEndian) }
 
 // value reads the type of an argument and its value.
 func (c *cursor) value() any {
-	switch c.byte() {
+	switch c.Byte() {
 	case 0x26, 0x68: // a number, a bit
-		c.take(1)
-		return c.integer(int(c.byte()))
+		c.Take(1)
+		return c.integer(int(c.Byte()))
 	case 0x38:
 		return c.integer(4)
 	case 0xe7, 0xef: // a text
-		if v, ok := c.long(c.uint16(), true); ok {
+		if v, ok := c.long(c.number(), true); ok {
 			return ntlmtrap.FromUTF16(v)
 		}
 	case 0xa7, 0xaf: // a text in a code page
-		if v, ok := c.long(c.uint16(), true); ok {
+		if v, ok := c.long(c.number(), true); ok {
 			return string(v)
 		}
 	case 0xa5, 0xad: // bytes
-		if v, ok := c.long(c.uint16(), false); ok {
+		if v, ok := c.long(c.number(), false); ok {
 			return string(v)
 		}
 	case 0x63: // ntext
-		c.take(4 + 5)
-		return ntlmtrap.FromUTF16(c.take(int(c.uint32())))
+		c.Take(4 + 5)
+		return ntlmtrap.FromUTF16(c.Take(int(c.Uint32(binary.LittleEndian))))
 	default:
-		c.bad = true
+		c.Bad = true
 	}
 	return nil
 }
 
 func (c *cursor) integer(n int) any {
-	b := c.take(n)
+	b := c.Take(n)
 	switch {
-	case c.bad || n == 0:
+	case c.Bad || n == 0:
 		return nil
 	case n == 1:
 		return int(b[0])
@@ -137,34 +107,33 @@ func (c *cursor) integer(n int) any {
 	case n == 8:
 		return int(int64(binary.LittleEndian.Uint64(b)))
 	}
-	c.bad = true
+	c.Bad = true
 	return nil
 }
 
 // long reads a value that may come in parts; false is NULL.
 func (c *cursor) long(most uint16, collated bool) ([]byte, bool) {
 	if collated {
-		c.take(5)
+		c.Take(5)
 	}
 	if most != 0xffff {
-		n := c.uint16()
+		n := c.number()
 		if n == 0xffff {
 			return nil, false
 		}
-		v := c.take(int(n))
-		return v, !c.bad
+		v := c.Take(int(n))
+		return v, !c.Bad
 	}
-	size := c.take(8)
-	if c.bad || binary.LittleEndian.Uint64(size) == 1<<64-1 {
+	if size := c.Uint64(binary.LittleEndian); c.Bad || size == 1<<64-1 {
 		return nil, false
 	}
 	var all []byte
 	for {
-		n := c.uint32()
-		if n == 0 || c.bad {
-			return all, !c.bad
+		n := c.Uint32(binary.LittleEndian)
+		if n == 0 || c.Bad {
+			return all, !c.Bad
 		}
-		all = append(all, c.take(int(n))...)
+		all = append(all, c.Take(int(n))...)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"decnet/decoy/octets"
 	"decnet/decoy/trap"
 )
 
@@ -108,60 +109,41 @@ type login struct {
 	plugins bool
 }
 
-// cursor reads the parts of a packet; bad is set by one that isn't there.
-type cursor struct {
-	b   []byte
-	bad bool
-}
+// cursor reads the parts of a packet.
+type cursor struct{ octets.Cursor }
 
-func (c *cursor) take(n int) []byte {
-	if c.bad || n < 0 || n > len(c.b) {
-		c.bad = true
-		return nil
-	}
-	part := c.b[:n]
-	c.b = c.b[n:]
-	return part
-}
+func parts(b []byte) cursor { return cursor{octets.Cursor{Rest: b}} }
 
 // text reads up to a zero, which must be there.
 func (c *cursor) text() string {
-	i := bytes.IndexByte(c.b, 0)
+	i := bytes.IndexByte(c.Rest, 0)
 	if i < 0 {
-		c.bad = true
+		c.Bad = true
 		return ""
 	}
-	s := string(c.take(i))
-	c.take(1)
+	s := string(c.Take(i))
+	c.Take(1)
 	return s
 }
 
 // counted reads bytes behind their length-encoded number.
 func (c *cursor) counted() []byte {
-	first := c.take(1)
-	if c.bad {
-		return nil
-	}
-	switch n := first[0]; n {
+	switch n := c.Byte(); n {
 	case 0xfc:
-		size := c.take(2)
-		if c.bad {
-			return nil
-		}
-		return c.take(int(binary.LittleEndian.Uint16(size)))
+		return c.Take(int(c.Uint16(binary.LittleEndian)))
 	case 0xfb, 0xfd, 0xfe, 0xff: // no packet here is so large
-		c.bad = true
+		c.Bad = true
 		return nil
 	default:
-		return c.take(int(n))
+		return c.Take(int(n))
 	}
 }
 
 // parseLogin reads HandshakeResponse41.
 func parseLogin(b []byte) (l login, ok bool) {
-	c := cursor{b: b}
-	head := c.take(32)
-	if c.bad {
+	c := parts(b)
+	head := c.Take(32)
+	if c.Bad {
 		return l, false
 	}
 	flags := binary.LittleEndian.Uint32(head)
@@ -173,9 +155,7 @@ func parseLogin(b []byte) (l login, ok bool) {
 	case flags&lengthEncoded != 0:
 		l.response = c.counted()
 	case flags&secure != 0:
-		if n := c.take(1); !c.bad {
-			l.response = c.take(int(n[0]))
-		}
+		l.response = c.Take(int(c.Byte()))
 	default:
 		l.response = []byte(c.text())
 	}
@@ -183,22 +163,22 @@ func parseLogin(b []byte) (l login, ok bool) {
 		l.database = c.text()
 	}
 	l.plugin, l.plugins = pluginNative, flags&hasPlugins != 0
-	if l.plugins && len(c.b) > 0 {
+	if l.plugins && len(c.Rest) > 0 {
 		l.plugin = c.text()
 	}
-	if flags&hasAttributes != 0 && len(c.b) > 0 {
+	if flags&hasAttributes != 0 && len(c.Rest) > 0 {
 		l.attributes = attributes(c.counted())
 	}
-	return l, !c.bad
+	return l, !c.Bad
 }
 
 // attributes reads what a client tells of its program, as name=value.
 func attributes(b []byte) string {
-	c := cursor{b: b}
+	c := parts(b)
 	var all []string
-	for len(c.b) > 0 && !c.bad {
+	for len(c.Rest) > 0 && !c.Bad {
 		name, value := c.counted(), c.counted()
-		if !c.bad {
+		if !c.Bad {
 			all = append(all, fmt.Sprintf("%s=%s", name, value))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"strconv"
 
+	"decnet/decoy/octets"
 	"decnet/decoy/shell"
 	"decnet/decoy/trap"
 )
@@ -69,7 +70,7 @@ func (s *session) sftp() int {
 		if _, err := io.ReadFull(in, buf[:n]); err != nil {
 			return 0
 		}
-		answer, err := t.answer(&message{rest: buf[1:n]}, buf[0])
+		answer, err := t.answer(&message{octets.Cursor{Rest: buf[1:n]}}, buf[0])
 		if err != nil {
 			return 11
 		}
@@ -81,43 +82,13 @@ func (s *session) sftp() int {
 }
 
 // message is a packet that is read from its begin.
-type message struct {
-	rest []byte
-	bad  bool
-}
+type message struct{ octets.Cursor }
 
-func (m *message) take(n int) []byte {
-	if n < 0 || n > len(m.rest) {
-		m.bad, m.rest = true, nil
-		return nil
-	}
-	b := m.rest[:n]
-	m.rest = m.rest[n:]
-	return b
-}
+func (m *message) u32() uint32 { return m.Uint32(binary.BigEndian) }
 
-func (m *message) u32() uint32 {
-	if b := m.take(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
+func (m *message) u64() uint64 { return m.Uint64(binary.BigEndian) }
 
-func (m *message) u64() uint64 {
-	if b := m.take(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (m *message) text() string {
-	n := m.u32()
-	if uint64(n) > uint64(len(m.rest)) {
-		m.bad, m.rest = true, nil
-		return ""
-	}
-	return string(m.take(int(n)))
-}
+func (m *message) text() string { return string(m.Take(int(m.u32()))) }
 
 // permissions reads attributes, of which only these matter.
 func (m *message) permissions() (mode uint32, ok bool) {
@@ -129,7 +100,7 @@ func (m *message) permissions() (mode uint32, ok bool) {
 		m.u64()
 	}
 	if flags&4 != 0 {
-		return m.u32(), !m.bad
+		return m.u32(), !m.Bad
 	}
 	return 0, false
 }
@@ -174,7 +145,7 @@ func (t *transfer) answer(m *message, kind byte) ([]byte, error) {
 		return b, nil
 	}
 	id := m.u32()
-	if m.bad {
+	if m.Bad {
 		return nil, errMessage
 	}
 	var b []byte
@@ -186,7 +157,7 @@ func (t *transfer) answer(m *message, kind byte) ([]byte, error) {
 	default:
 		b = t.onPath(m, id, kind)
 	}
-	if m.bad {
+	if m.Bad {
 		return nil, errMessage
 	}
 	return b, nil
@@ -204,7 +175,7 @@ func (t *transfer) open(m *message, id uint32, kind byte) []byte {
 	if !h.isDir {
 		flags = m.u32()
 	}
-	if m.bad {
+	if m.Bad {
 		return nil
 	}
 	info, exists := t.sh.Stat(name, true)
@@ -256,7 +227,7 @@ func (t *transfer) onHandle(m *message, id uint32, kind byte) []byte {
 		return appendText(reply(fxpData, id), h.text[at:end])
 	case fxpWrite:
 		at, data := m.u64(), m.text()
-		if h.file == nil || at != h.at || m.bad {
+		if h.file == nil || at != h.at || m.Bad {
 			return statusReply(id, fxFailure)
 		}
 		_, _ = h.file.Write([]byte(data))
@@ -325,7 +296,7 @@ func (t *transfer) attributes(id uint32, name string, follow bool) []byte {
 
 func (t *transfer) onPath(m *message, id uint32, kind byte) []byte {
 	name := m.text()
-	if m.bad {
+	if m.Bad {
 		return nil
 	}
 	done := func(op string, ok bool) []byte {
