@@ -73,6 +73,66 @@ func TestFieldEquals_AnyText(t *testing.T) {
 	}
 }
 
+// TestScanField_ReadsWhatIsPromised without decoding: that it gives up is never
+// wrong, only twenty times as slow, so that nothing else would tell.
+func TestScanField_ReadsWhatIsPromised(t *testing.T) {
+	t.Parallel()
+	const fields = `{"":"","a":{"b":[1,{"k":"no"}],"c":{}},"l":[[],[2,"]}"]],"q":"say \"k\":1","e":"\\\\","k":"yes"}`
+	require.True(t, json.Valid([]byte(fields)))
+	for key, want := range map[string]string{
+		"": `""`, "a": `{"b":[1,{"k":"no"}],"c":{}}`, "l": `[[],[2,"]}"]]`, "q": `"say \"k\":1"`, "e": `"\\\\"`, "k": `"yes"`,
+	} {
+		value, found, ok := scanField(fields, key)
+		require.True(t, ok && found, key)
+		require.Equal(t, want, value)
+	}
+	for _, fields := range []string{fields, "{}"} {
+		_, found, ok := scanField(fields, "b")
+		require.True(t, ok, fields)
+		require.False(t, found, "b is not at the top")
+	}
+}
+
+// TestEachField_MissesNothing that FieldEquals finds: a row whose pair is not in
+// the search index is never looked at.
+func TestEachField_MissesNothing(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 3))
+	parts := []string{"{", "}", `{"k":`, `,"k":`, `"`, `"k"`, ":", ",", "[", "]", `\`, "1", " ", "null", `"v"`, `"\u0076"`, `"\u006b"`, "\xff"}
+	texts := []string{
+		"", "{}", `{"k":"v"}`, `{"k":1}`, `{"a":1,"k":"v"}`, `{"a":{"k":2},"k":"v","z":"\n"}`, `{"a":[1,2],"k":"1"}`,
+		`{"\u006b":"v"}`, `{ "k" : "v" }`, `{"k":"\u0076"}`, `{"a":[ 1 ],"k":null}`, `{"a":"x\\","k":"v"}`,
+	}
+	for range 20_000 {
+		var s strings.Builder
+		for range r.IntN(9) {
+			s.WriteString(parts[r.IntN(len(parts))])
+		}
+		texts = append(texts, s.String())
+	}
+	found := 0
+	for _, text := range texts {
+		has := map[FieldEquals]bool{}
+		EachField(text, func(key, value string) { has[FieldEquals{key, value}] = true })
+		for _, value := range []string{"v", "1", "null"} {
+			if f := (FieldEquals{"k", value}); f.Match(&Log{Fields: text}) {
+				found++
+				require.True(t, has[f], "k:%s of %q", value, text)
+			}
+		}
+	}
+	require.Greater(t, found, 20)
+}
+
+// TestRarest chooses what a search jumps by: any byte of the text finds the same,
+// a frequent one stops at most bytes of a line.
+func TestRarest(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"e": 0, "et": 1, "tee": 0, "eXe": 1, "root": 0, "aaq": 2, "eez0": 2, "E\xffz": 1, "seen": 0} {
+		require.Equal(t, want, rarest(text), "%q", text)
+	}
+}
+
 func BenchmarkFieldEquals(b *testing.B) {
 	l := &Log{Fields: `{"dst_port":22,"password":"pass17","session":"00c0ffee","src_ip":"198.51.100.7","src_port":40022,"username":"user7"}`}
 	for _, f := range []FieldEquals{{"username", "user7"}, {"port", "22"}} {
