@@ -192,7 +192,15 @@ func (p *tab) try(actions ...chromedp.Action) error {
 // until waits for a condition in JavaScript.
 func (p *tab) until(condition string) {
 	p.t.Helper()
-	p.run(condition, chromedp.Poll(condition, nil, chromedp.WithPollingTimeout(patience)))
+	poll := chromedp.Poll(condition, nil, chromedp.WithPollingTimeout(patience))
+	p.run(condition, chromedp.ActionFunc(func(ctx context.Context) error {
+		for {
+			// Where a page was just left, the driver may still ask the old one.
+			if err := poll.Do(ctx); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "Cannot find context") {
+				return err
+			}
+		}
+	}))
 }
 
 func (p *tab) visit(path string) {

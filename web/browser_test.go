@@ -28,7 +28,7 @@ func TestBrowser(t *testing.T) {
 		"EveryPage": everyPage, "LiveTail": liveTail, "Export": export, "DragZoom": dragZoom, "Deploy": deploy,
 		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings,
 		"DeepLink": deepLink, "Columns": columns, "RunningFleet": runningFleet, "HiddenTab": hiddenTab, "OnPaper": onPaper, "Wide": wide, "Interactive": interactive, "OldEventsComeLate": oldEventsComeLate,
-		"LongTotal": longTotal,
+		"LongTotal": longTotal, "TypedRange": typedRange, "OneClick": oneClick, "Phone": phone, "Away": away, "Apart": apart, "Steady": steady, "Flood": flood, "FirstBytes": firstBytes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,18 +2,30 @@
 
 import { html, useState } from './vendor/htm-preact.js';
 import { get } from './session.js';
-import { buckets, Histogram } from './chart.js';
+import { buckets, css, Histogram, zoomOf } from './chart.js';
 import { go, eventsLink } from './router.js';
 import { number, decimal, span, shown, word, plural, fieldsOf, bytes } from './text.js';
-import { Page, Panel, Loaded, Empty, Table, Pager, SearchBox, Segments, When, Tag, Address, Hostile, Copy, useLoad, useEvery } from './parts.js';
+import { Page, Panel, Loaded, Empty, Skeleton, Table, Pager, SearchBox, Segments, When, Tag, Address, Hostile, Copy, useLoad, useEvery } from './parts.js';
 
 const classes = {
-  beaconing: 'comes back at a steady beat', interactive: 'a person at a keyboard, by the timing', scanning: 'touches many things quickly', brute_force: 'tries the same thing again and again',
+  beaconing: 'comes back at a steady beat', interactive: 'quick and uneven: a person who types, or bursts with pauses', scanning: 'touches many things quickly', brute_force: 'tries the same thing again and again',
   slow_scan: 'scans slowly, to stay unseen', mixed: 'no single pattern', unknown: 'too few events to tell',
 };
 const Class = ({ name }) => (name ? html`<${Tag} kind=${'class-' + name}><span title=${classes[name] || ''}>${name.replace('_', ' ')}</span><//>` : html`<span class="dim">–</span>`);
 
-export function Attackers({ params }) {
+// An address of which only the number is known leads to its attacker.
+function Lookup({ ip }) {
+  const state = useLoad(async (signal) => {
+    const found = (await get('/attackers', { search: ip, limit: 100 }, signal)).data.find((a) => a.ip === ip);
+    if (found) go('/attackers/' + found.uuid, {}, true);
+    return { found };
+  }, [ip]);
+  return html`<${Page} title=${shown(ip, 60)}><${Loaded} state=${state} rows=${14} isEmpty=${(d) => !d.found} empty=${html`No attacker has the address <bdi class="mono">${shown(ip, 60)}</bdi>: its events may have expired. <a href="/attackers">Show all attackers</a>.`}>${() => html`<${Skeleton} rows=${14} />`}<//><//>`;
+}
+
+export const Attackers = ({ params }) => (params.ip ? html`<${Lookup} ip=${params.ip} />` : html`<${List} params=${params} />`);
+
+function List({ params }) {
   const ask = { search: params.search, sort_by: params.sort_by || 'recent', service: params.service, limit: 50, offset: params.offset };
   const state = useLoad((signal) => get('/attackers', ask, signal), [params.search, params.sort_by, params.service, params.offset]);
   useEvery(15000, state.again);
@@ -23,9 +35,9 @@ export function Attackers({ params }) {
       <${SearchBox} label="Service" name="service" path="/attackers" params=${params} /><${Segments} label="Order" value=${ask.sort_by} options=${[['recent', 'Latest'], ['active', 'Most active'], ['traversals', 'Most decoys']]} onChange=${(sort_by) => put({ sort_by })} /></div>
     <${Loaded} state=${state} rows=${12} isEmpty=${(d) => !d.total} empty=${params.search || params.service ? 'Nobody matches. Shorten the search, or clear the service.' : 'Nobody was seen yet. Attackers appear with the first events.'}>
     ${(d) => html`<${Table} label="Attackers" heads=${['Address', 'Behaviour', { name: 'Events', num: true }, { name: 'Credentials', num: true }, 'Services', 'Path', 'First seen', 'Last seen']}>
-      ${d.data.map((a) => html`<tr key=${a.uuid} tabindex="0" onKeyDown=${(e) => e.key === 'Enter' && e.target === e.currentTarget && go('/attackers/' + a.uuid)}>
+      ${d.data.map((a) => html`<tr key=${a.uuid} tabindex="0">
         <td><${Address} ip=${a.ip} uuid=${a.uuid} />${a.address_scope !== 'public' && html` <${Tag}>${a.address_scope}<//>`}</td><td><${Class} name=${a.behavior?.behavior_class} /></td><td class="num">${number(a.event_count)}</td><td class="num">${number(a.credential_count)}</td>
-        <td>${a.services.slice(0, 4).map((s) => html`<${Tag} kind="service">${shown(s, 24)}<//> `)}${a.services.length > 4 && html`<span class="dim">+${a.services.length - 4}</span>`}</td>
+        <td class="tags">${a.services.slice(0, 4).map((s) => html`<${Tag} kind="service">${shown(s, 24)}<//> `)}${a.services.length > 4 && html`<span class="dim">+${a.services.length - 4}</span>`}</td>
         <td><bdi class="path">${shown(a.deckies.slice(0, 4).join(' → '), 90)}${a.deckies.length > 4 ? ` +${a.deckies.length - 4}` : ''}</bdi></td><td><${When} t=${a.first_seen} /></td><td><${When} t=${a.last_seen} /></td></tr>`)}<//>
       <${Pager} page=${d} path="/attackers" params=${params} />`}<//><//>`;
 }
@@ -66,14 +78,26 @@ function Profile({ d }) {
 
 const rest = ({ fingerprint_type, ...others }) => (Object.keys(others).length === 1 ? String(Object.values(others)[0]) : Object.entries(others).map(([k, v]) => k + '=' + (typeof v === 'object' ? JSON.stringify(v) : v)).join('  '));
 
+const gap = 150;
+
+// label is as much of a name as there is room for beside its neighbours.
+function label(name) {
+  const ruler = document.createElement('canvas').getContext('2d');
+  ruler.font = '12px ' + css('--sans');
+  let s = shown(name, 40);
+  const fits = () => ruler.measureText(s).width < gap - 12;
+  while (s.length > 1 && !fits()) s = s.slice(0, -2).trimEnd() + '…';
+  return s;
+}
+
 // Path draws the decoys in the order of first contact, the size by events.
 function Path({ deckies, events }) {
   const n = new Map();
   for (const e of events) n.set(e.decky, (n.get(e.decky) || 0) + 1);
-  const shownOnes = deckies.slice(0, 12), gap = 150, most = Math.max(1, ...n.values());
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Path"><svg class="trail" role="img" aria-label=${'First contact in this order: ' + deckies.map((x) => shown(x, 60)).join(', ')} width=${shownOnes.length * gap + 20} height="92" viewBox=${`0 0 ${shownOnes.length * gap + 20} 92`}>
+  const shownOnes = deckies.slice(0, 12), scale = zoomOf(), most = Math.max(1, ...n.values());
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Path"><svg class="trail" role="img" aria-label=${'First contact in this order: ' + deckies.map((x) => shown(x, 60)).join(', ')} width=${(shownOnes.length * gap + 20) * scale} height=${92 * scale} viewBox=${`0 0 ${shownOnes.length * gap + 20} 92`}>
     ${shownOnes.map((name, i) => html`<g key=${name}>${i > 0 && html`<path d=${`M${(i - 1) * gap + 75 + 22} 34 H${i * gap + 75 - 25}`} marker-end="url(#tip)" />`}
-      <circle cx=${i * gap + 75} cy="34" r=${8 + 11 * Math.sqrt((n.get(name) || 0) / most)} /><text x=${i * gap + 75} y="38" class="n">${i + 1}</text><text x=${i * gap + 75} y="72">${shown(name, 18)}</text><text x=${i * gap + 75} y="86" class="dim">${plural(n.get(name) || 0, 'event')}</text></g>`)}
+      <circle cx=${i * gap + 75} cy="34" r=${8 + 11 * Math.sqrt((n.get(name) || 0) / most)} /><text x=${i * gap + 75} y="38" class="n">${i + 1}</text><text x=${i * gap + 75} y="72">${label(name)}</text><text x=${i * gap + 75} y="86" class="dim">${plural(n.get(name) || 0, 'event')}</text></g>`)}
     <defs><marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8z" /></marker></defs></svg>${deckies.length > 12 && html`<p class="dim">and ${deckies.length - 12} more</p>`}</div>`;
 }
 

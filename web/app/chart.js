@@ -33,8 +33,8 @@ export async function buckets({ search, start, end }, signal) {
   const width = minutes * 60;
   const known = new Map(rows.map((r) => [at(r.time), r.count]));
   let first = Math.floor(from / width) * width, last = Math.floor(to / width) * width;
-  if (!start && rows.length) first = at(rows[0].time) - width;
-  if (!end && rows.length) last = Math.max(at(rows[rows.length - 1].time) + width, Math.min(last, first));
+  if (!start && rows.length) first = at(rows[0].time) - (rows.length < 3 ? width : 0);
+  if (!end && rows.length) last = at(rows[rows.length - 1].time) + (rows.length < 3 ? width : 0);
   const times = [], counts = [];
   for (let t = first; t <= last && times.length < 400; t += width) {
     times.push(t);
@@ -43,7 +43,9 @@ export async function buckets({ search, start, end }, signal) {
   return { times, counts, minutes };
 }
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// zoomOf is how much larger than usual texts are on this screen.
+export const zoomOf = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;
+export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // Histogram draws the buckets. onZoom gets two dates in ISO form.
 export function Histogram({ data, height = 150, onZoom, label = 'Events over time' }) {
@@ -52,8 +54,9 @@ export function Histogram({ data, height = 150, onZoom, label = 'Events over tim
   const zoom = useRef(onZoom);
   const tip = useRef(null);
   zoom.current = onZoom;
+  height = Math.round(height * zoomOf());
   useEffect(() => {
-    if (!data || !box.current) return undefined;
+    if (!data || !data.times.length || !box.current) return undefined;
     const draw = () => {
       chart.current?.destroy();
       chart.current = new globalThis.uPlot(options(box.current, tip, height, zoom, data.minutes), [data.times, data.counts], box.current);
@@ -80,29 +83,33 @@ export function Histogram({ data, height = 150, onZoom, label = 'Events over tim
   </div>`;
 }
 
-// labels names times on one line: the hour, and the day where it changes.
-function labels(ts) {
+// labels names times on one line: the hour, and the day where it changes. One
+// that would be cut at an edge is left out.
+function labels(u, ts, scale, sides) {
   let before = '';
   const second = ts[1] - ts[0] < 60 ? '2-digit' : undefined;
   return ts.map((t) => {
     const d = new Date(t * 1000), date = dayOf(d);
+    const half = (text) => text.length * 3.2 * scale, x = u.valToPos(t, 'x');
     const text = date === before ? clockOf(d, second) : ts[1] - ts[0] >= 86400 ? date : date + ' ' + clockOf(d, second);
+    if (x + sides.left < half(text) || u.valToPos(u.scales.x.max, 'x') - x + sides.right < half(text)) return '';
     before = date;
     return text;
   });
 }
-const dayOf = (d) => d.toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
+const dayOf = (d) => d.toLocaleDateString(undefined, { month: 'short', day: 'numeric', year: d.getFullYear() === new Date().getFullYear() ? undefined : 'numeric' });
 const clockOf = (d, second) => d.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second, hourCycle: 'h23' });
 
 function options(box, tip, height, zoom, minutes) {
-  const axis = { stroke: css('--dim'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, font: '11px ' + css('--sans') };
+  const scale = zoomOf(), sides = { left: 46 * scale, right: 22 * scale };
+  const axis = { stroke: css('--dim'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, font: 11 * scale + 'px ' + css('--sans') };
   return {
-    width: box.clientWidth || 300, height, padding: [8, 22, 0, 0],
+    width: box.clientWidth || 300, height, padding: [8 * scale, sides.right, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
-    scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
-    axes: [{ ...axis, grid: { show: false }, size: 26, space: 90, values: (_, ts) => labels(ts) }, { ...axis, size: 46, space: 34, values: (_, vs) => vs.map((v) => (v % 1 ? '' : number(v))) }],
-    series: [{}, { stroke: css('--accent'), fill: css('--bar'), width: 1, points: { show: false }, paths: globalThis.uPlot.paths.bars({ size: [0.82, 40], align: 1 }) }],
+    scales: { x: { range: (_, min, max) => [min, max + minutes * 60] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
+    axes: [{ ...axis, grid: { show: false }, size: 26 * scale, space: 90 * scale, values: (u, ts) => labels(u, ts, scale, sides) }, { ...axis, size: sides.left, space: 34 * scale, values: (_, vs) => vs.map((v) => (v % 1 ? '' : number(v))) }],
+    series: [{}, { stroke: css('--accent'), fill: css('--bar'), width: 1, points: { show: false }, paths: globalThis.uPlot.paths.bars({ size: [0.84, 120 * scale], align: 1 }) }],
     hooks: {
       setSelect: [(u) => {
         if (u.select.width < 4) return;
@@ -111,12 +118,14 @@ function options(box, tip, height, zoom, minutes) {
         zoom.current?.(new Date(from * 1000).toISOString(), new Date(to * 1000).toISOString());
       }],
       setCursor: [(u) => {
-        const i = u.cursor.idx, t = tip.current;
+        const t = tip.current;
         if (!t) return;
-        t.hidden = i == null || u.cursor.left < 0;
+        // The bar under the pointer begins left of it; uPlot's index is the nearest beginning.
+        const i = u.cursor.idx == null ? -1 : u.cursor.idx - (u.posToVal(u.cursor.left, 'x') < u.data[0][u.cursor.idx] ? 1 : 0);
+        t.hidden = i < 0 || u.cursor.left < 0;
         if (t.hidden) return;
         t.textContent = `${localTime(u.data[0][i] * 1000)} · ${number(u.data[1][i])} in ${minutes} min`;
-        t.style.left = Math.min(u.cursor.left + 50, box.clientWidth - t.offsetWidth - 4) + 'px';
+        t.style.left = Math.min(u.cursor.left + sides.left + 4, box.clientWidth - t.offsetWidth - 4) + 'px';
       }],
     },
   };

@@ -13,7 +13,7 @@ const field = /^field:\w{1,64}$/;
 // name, width as a track of a grid, and what it shows of an event.
 const known = {
   id: ['Number', '5.5rem', (r) => html`<span class="dim">${r.id}</span>`],
-  time: ['Time', '8.6rem', (r) => html`<span class="dim" title=${localTime(r.timestamp) + ', ' + utc(r.timestamp)}>${shortTime(r.timestamp)}</span>`],
+  time: ['Time', '8.8rem', (r) => html`<span class="dim" title=${localTime(r.timestamp) + ', ' + utc(r.timestamp)}>${shortTime(r.timestamp)}</span>`],
   attacker: ['Attacker', 'minmax(4rem, 10rem)', (r) => html`<span class="mono">${shown(r.attacker_ip, 45)}</span>`],
   decky: ['Decoy', 'minmax(4rem, 9rem)', (r) => html`<span>${shown(r.decky, 40)}</span>`],
   service: ['Service', '6rem', (r) => html`<span><${Tag} kind="service">${shown(r.service, 20)}<//></span>`],
@@ -24,7 +24,8 @@ const known = {
 
 const column = (c) => known[c] || [c.slice(6), 'minmax(4rem, 12rem)', (r) => html`<bdi class="mono">${shown(fieldsOf(r)[c.slice(6)], 200)}</bdi>`];
 export const nameOf = (c) => column(c)[0];
-export const widths = (columns) => columns.map((c) => column(c)[1]).join(' ');
+// widths are the tracks of a row; times of another year need more.
+export const widths = (columns, old) => columns.map((c) => (c === 'time' && old ? '11.6rem' : column(c)[1])).join(' ');
 export const cell = (c, row) => column(c)[2](row);
 
 function read() {

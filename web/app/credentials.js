@@ -28,9 +28,13 @@ export function Bounty({ params }) {
       <${Segments} label="Type" value=${type} options=${[['', 'All'], ['credential', 'Credentials'], ['fingerprint', 'Fingerprints'], ['payload', 'Payloads']]} onChange=${(t) => go('/bounty', { ...params, type: t, offset: '' })} /></div>
     <${Loaded} state=${state} rows=${12} isEmpty=${(d) => !d.total} empty=${params.search || type ? 'Nothing matches. Choose another type, or shorten the search.' : 'Nothing was gathered yet.'}>
     ${(d) => html`<${Table} label="Bounty" heads=${['First seen', 'Type', 'Attacker', 'Decoy', 'Service', 'What', '']}>
-      ${d.data.map((b) => html`<tr key=${b.id} tabindex="0"><td><${When} t=${b.timestamp} /></td><td><${Tag} kind=${'b-' + b.bounty_type}>${b.bounty_type}<//></td><td><${Address} ip=${b.attacker_ip} /></td><td>${shown(b.decky, 40)}</td><td><${Tag} kind="service">${shown(b.service, 24)}<//></td>
+      ${d.data.map((b) => html`<tr key=${b.id} tabindex="0"><td><${When} t=${b.timestamp} /></td><td><${Tag} kind=${'b-' + b.bounty_type}>${b.bounty_type}<//></td><td><${Address} ip=${b.attacker_ip} /></td><td class="name">${shown(b.decky, 40)}</td><td><${Tag} kind="service">${shown(b.service, 24)}<//></td>
         <td class="fill"><${Payload} p=${b.payload} /></td><td><${Copy} text=${JSON.stringify(b.payload)} what="payload" /></td></tr>`)}<//>
       <${Pager} page=${d} path="/bounty" params=${params} />`}<//><//>`;
 }
 
-const Payload = ({ p }) => html`<span class="pairs">${Object.entries(p).slice(0, 8).map(([k, v]) => html`<span><small class="dim">${shown(k, 40)}</small> <${Hostile} value=${typeof v === 'object' ? JSON.stringify(v) : String(v)} max=${140} /></span>`)}</span>`;
+// What one looks for first comes first.
+const order = ['username', 'password', 'fingerprint_type', 'value', 'hash', 'sha256', 'filename', 'url', 'size'];
+const place = (k) => (order.indexOf(k) + 1) || 99;
+
+const Payload = ({ p }) => html`<span class="pairs">${Object.entries(p).sort((a, b) => place(a[0]) - place(b[0])).slice(0, 8).map(([k, v]) => html`<span><small class="dim">${shown(k, 40)}</small> <${Hostile} value=${typeof v === 'object' ? JSON.stringify(v) : String(v)} max=${140} /></span>`)}</span>`;

@@ -5,9 +5,10 @@ import { get } from './session.js';
 import { follow, painter } from './stream.js';
 import { buckets, Histogram } from './chart.js';
 import { go } from './router.js';
-import { bytes, number, plural, fieldsOf, shown, word, utc } from './text.js';
+import { bytes, longAgo, number, plural, fieldsOf, shown, word, utc } from './text.js';
 import { Page, Failed, Skeleton, Empty, LiveChip, Copy, When, useLoad, useEvery } from './parts.js';
 import { SearchBar } from './searchbar.js';
+import { Range } from './range.js';
 import { download } from './export.js';
 import { Columns, cell, fitting, nameOf, useColumns, widths } from './columns.js';
 
@@ -112,6 +113,8 @@ export function Events({ params }) {
   const [active, setActive] = useState(true);
   const list = useEvents(filter, active);
   const chart = useLoad((signal) => buckets({ search: params.search, start: params.start, end: params.end }, signal), [params.search, params.start, params.end]);
+  // One error is told once; with the list the chart is there again.
+  useEffect(() => { if (chart.error && !list.error && list.live === 'live') chart.again(); }, [list.live, !list.error]);
   useEvery(5000, () => { if (list.arrived.current) { list.arrived.current = 0; chart.again(); } });
   const change = (next) => go('/events', { ...params, open: '', ...next });
   const { row: open, error: missing } = useEvent(params.open, list);
@@ -120,12 +123,13 @@ export function Events({ params }) {
   return html`<${Page} title="Events" actions=${html`<${LiveChip} state=${list.live} paused=${!active} />
       <button onClick=${() => setActive(!active)} aria-pressed=${!active}>${active ? 'Pause' : list.held ? `Resume, ${number(list.held)} new` : 'Resume'}</button><${Export} filter=${filter} total=${list.total} />`}>
     <div class="toolbar"><${SearchBar} value=${params.search || ''} rows=${list.rows} onSearch=${(search) => change({ search })} /><${Range} params=${params} change=${change} /></div>
-    <section class="panel slim">${chart.error ? html`<${Failed} error=${chart.error} again=${chart.again} />` : html`<${Histogram} data=${chart.data} height=${110} onZoom=${(start, end) => change({ start, end })} />`}</section>
+    ${!list.error && html`<section class="panel slim">${chart.error ? html`<${Failed} error=${chart.error} again=${chart.again} />` : html`<${Histogram} data=${chart.data} height=${110} onZoom=${(start, end) => change({ start, end })} />`}</section>`}
     ${missing && html`<${Failed} error=${missing.status === 404 ? { message: `There is no event ${params.open}. It may have expired.` } : missing} />`}
     ${list.error ? html`<${Failed} error=${list.error} again=${list.again} />` : html`<div class="above"><p class="count dim" aria-live="off">${list.loading ? 'Loading' : (list.atLeast ? 'At least ' : '') + plural(list.total, 'event')}${params.search || params.start || params.end ? ' match' : ''}</p><${Columns} columns=${columns} change=${setColumns} /></div>
     <div class=${'split' + (open ? ' opened' : '')}>
       ${list.loading ? html`<${Skeleton} rows=${12} />` : list.rows.length ? html`<${List} rows=${list.rows} total=${list.total} more=${list.more} columns=${columns} open=${open} show=${show} />`
-        : html`<${Empty}>Nothing matches. ${params.search || params.start ? html`<a href="/events">Show all events</a>, or check the spelling: a value after a colon must be equal.` : 'The first event appears here by itself.'}<//>`}
+        : html`<${Empty}>${params.search || params.start || params.end ? html`Nothing matches. <a href="/events">Show all events</a>${params.search ? ', or check the spelling: a value after a colon must be equal.' : ', or choose a wider range.'}`
+          : html`No event was ever stored. The first appears here by itself. <a href="/ingest">See what is being read</a>.`}<//>`}
       ${open && html`<${Detail} row=${open} close=${() => show(null)} narrow=${(w) => change({ search: ((params.search || '') + ' ' + w).trim() })} />`}
     </div>`}<//>`;
 }
@@ -174,7 +178,7 @@ function List({ rows, total, more, columns, open, show }) {
     else if (e.key === 'Escape' && open) show(null);
   };
   const fit = fitting(columns, !!open);
-  const tracks = view.row === 30 ? { gridTemplateColumns: widths(fit) } : {};
+  const tracks = view.row === 30 ? { gridTemplateColumns: widths(fit, longAgo(rows[0].timestamp) || longAgo(rows[rows.length - 1].timestamp)) } : {};
   return html`<div class="events"><div class="row head" aria-hidden="true" style=${tracks}>${fit.map((c) => html`<span>${nameOf(c)}</span>`)}</div>
     <div ref=${box} class="list" data-list role="listbox" aria-label="Events, newest first" tabindex="0" aria-activedescendant=${index >= first && index < last ? 'event-' + at : undefined} onScroll=${measure} onKeyDown=${keydown}>
     <div class="rows" role="presentation" style=${{ height: rows.length * view.row + 'px' }}>${rows.slice(first, last).map((r, i) => html`<div key=${r.id} id=${'event-' + r.id} role="option"
@@ -190,33 +194,11 @@ function Detail({ row, close, narrow }) {
   return html`<aside class="detail" aria-label="The event"><header><h2>Event ${number(row.id)}</h2><button class="quiet" onClick=${close} aria-label="Close the event">✕</button></header>
     <p><${When} t=${row.timestamp} /> <span class="dim">${utc(row.timestamp)}</span></p>
     <dl class="lines">${columns.map(([k, v]) => html`<${Line} key=${k} k=${k} v=${v} />`)}</dl>
-    <p><a href=${'/attackers?search=' + encodeURIComponent(row.attacker_ip)}>Show this attacker</a></p>
+    <p><a href=${'/attackers?ip=' + encodeURIComponent(row.attacker_ip)}>Show this attacker</a></p>
     ${row.msg && html`<h3>Message</h3><pre class="hostile" tabindex="0">${shown(row.msg, whole ? 50000 : 2000)}</pre>`}
     <h3>Fields</h3>${fields.length ? html`<dl class="lines">${fields.slice(0, 100).map(([k, v]) => html`<${Line} key=${k} k=${k} v=${v} />`)}</dl>` : html`<p class="dim">The event has none.</p>`}
     <h3>Raw line <${Copy} text=${row.raw_line} what="raw line" /></h3><pre class="hostile" tabindex="0">${shown(row.raw_line, whole ? 50000 : 2000) || '(none)'}</pre>
     ${JSON.stringify(row).length > 2600 && html`<button onClick=${() => setWhole(!whole)}>${whole ? 'Show less' : 'Show more'}</button>`}</aside>`;
-}
-
-// localInput is a date as an input of type datetime-local takes it.
-function localInput(iso) {
-  const d = new Date(iso);
-  if (!iso || Number.isNaN(+d)) return '';
-  return new Date(+d - d.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
-}
-
-function Range({ params, change }) {
-  const put = (name) => (e) => {
-    const d = new Date(e.target.value);
-    change({ [name]: Number.isNaN(+d) ? '' : d.toISOString() });
-  };
-  const quick = (e) => {
-    const s = Number(e.target.value);
-    change({ start: s ? new Date(Date.now() - s * 1000).toISOString() : '', end: '' });
-    e.target.value = '';
-  };
-  return html`<div class="range"><input type="datetime-local" step="1" aria-label="From" value=${localInput(params.start)} onChange=${put('start')} /><span class="dim">–</span>
-    <input type="datetime-local" step="1" aria-label="To" value=${localInput(params.end)} onChange=${put('end')} />
-    <select aria-label="Last" onChange=${quick}><option value="">Last …</option><option value="3600">Hour</option><option value="86400">Day</option><option value="604800">Week</option><option value="0">All</option></select></div>`;
 }
 
 function Export({ filter, total }) {

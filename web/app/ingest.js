@@ -19,8 +19,7 @@ export function Ingest({ params }) {
         ${d.sources.map((s) => html`<tr key=${s.kind + s.name} tabindex="0"><td><bdi class="mono">${shown(s.name, 90)}</bdi> <${Tag}>${s.kind}<//>${s.problem && html`<div class="bad">${shown(s.problem, 300)}</div>`}</td><td><${Tag} kind=${states[s.state]}>${s.state}<//></td><td>${s.format || html`<span class="dim">–</span>`}</td><td class="num">${decimal(s.rate)}</td>
           <td class="num">${s.lag_bytes ? bytes(s.lag_bytes) + ', ' + span(s.lag_seconds) : 'nothing'}</td><td class="num">${number(s.accepted)}</td><td class="num">${s.rejected ? html`<a href=${'/ingest?source=' + encodeURIComponent(s.name)} title=${Object.entries(s.rejected_by).map((e) => e.join(': ')).join(', ')}>${number(s.rejected)}</a>` : '0'}</td><td><${When} t=${s.last_line} /></td></tr>`)}<//>`
         : html`<div class="empty"><p>Nothing is being read. Start decnet with <code>--ingest FILE</code>, or make a sensor in the settings and send lines to <code>/api/v1/ingest</code>.</p></div>`}<//>`}<//>
-    <${Explain} />
-    <${Rejects} params=${params} /><//>`;
+    ${(state.data || state.error) && html`<${Explain} /><${Rejects} params=${params} />`}<//>`;
 }
 
 function Explain() {

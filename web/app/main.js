@@ -40,6 +40,11 @@ function App() {
     // The role may have changed since the tab was open.
     if (session().token && !session().mustChange) get('/config').then((c) => c.role !== session().role && setSession({ ...session(), role: c.role })).catch(() => {});
   }, []);
+  useEffect(() => {
+    // On a phone the pages are a strip: where one is must be in it.
+    const here = document.querySelector('.rail [aria-current]'), strip = here?.closest('ul');
+    if (strip) strip.scrollLeft = here.offsetLeft - strip.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
+  }, [route.path, session().token]);
   const s = session();
   if (!s.token) return html`<${SignIn} />`;
   if (s.mustChange || changing) return html`<${ChangePassword} onDone=${changing ? () => setChanging(false) : null} />`;
@@ -74,10 +79,14 @@ function keys(onHelp) {
       return;
     }
     if (e.key === 'g') waitingForPlace = true;
+    else if (e.key === 'Enter' && e.target.matches('tbody tr')) e.target.querySelector('a')?.click();
     else if (e.key === '?') { e.preventDefault(); onHelp(); }
     else if (e.key === '/') {
       const box = document.querySelector('[data-search]');
-      if (box) { e.preventDefault(); box.focus(); box.select(); } else { e.preventDefault(); go('/events'); }
+      e.preventDefault();
+      if (!box) go('/events');
+      // The page of events is drawn by then.
+      setTimeout(() => { const b = document.querySelector('[data-search]'); if (b) { b.focus(); b.select(); } });
     } else if (e.key === 'j' || e.key === 'k') {
       const list = document.querySelector('[data-list]');
       if (list) {

@@ -1,23 +1,26 @@
 // What happens now, who does it, and what they try.
 
-import { html, useEffect, useRef, useState } from './vendor/htm-preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from './vendor/htm-preact.js';
 import { get } from './session.js';
 import { follow, painter } from './stream.js';
 import { buckets, Histogram } from './chart.js';
 import { go, eventsLink } from './router.js';
-import { number, summary, word, shown } from './text.js';
+import { isToday, number, summary, word, shown } from './text.js';
 import { Page, Panel, Loaded, Bars, Segments, When, LiveChip, Tag, useLoad, useEvery, Empty } from './parts.js';
 
 const ranges = { hour: 3600, day: 86400, week: 604800 };
+// What fits into the window on a large screen, where the rankings are beside the feed.
+const room = () => (innerWidth < 1900 ? 14 : Math.max(14, Math.min(40, Math.floor((innerHeight * 14 / parseFloat(getComputedStyle(document.documentElement).fontSize) - 400) / 25.5))));
+const ranked = () => (innerWidth < 1900 ? 8 : Math.max(8, Math.floor(room() / 2) - 2));
 const since = (range) => (ranges[range] ? new Date(Date.now() - ranges[range] * 1000).toISOString() : '');
 
 async function load(range, signal) {
   const start = since(range);
-  const ranking = (by) => get('/rankings', { by, window: range }, signal);
+  const ranking = (by) => get('/rankings', { by, window: range, limit: ranked() }, signal);
   const [page, histogram, stats, attackers, services, deckies, credentials] = await Promise.all([
-    get('/logs', { limit: 14, start_time: start }, signal), buckets({ start, end: start && new Date().toISOString() }, signal), get('/stats', null, signal),
+    get('/logs', { limit: room(), start_time: start }, signal), buckets({ start, end: start && new Date().toISOString() }, signal), get('/stats', null, signal),
     ranking('attacker'), ranking('service'), ranking('decky'), get('/credentials', { limit: 8 }, signal)]);
-  const bars = (r, href) => r.data.slice(0, 8).map((x) => ({ key: x.value, name: x.value, count: x.count, href: href(x) }));
+  const bars = (r, href) => r.data.slice(0, ranked()).map((x) => ({ key: x.value, name: x.value, count: x.count, href: href(x) }));
   const events = (key) => (x) => eventsLink(word(key, x.value), start ? { start } : {});
   return {
     range, page, histogram, stats, total: attackers.events, seen: attackers.distinct, exact: attackers.exact,
@@ -40,13 +43,14 @@ export function Overview({ params }) {
   const [stats, setStats] = useState(null);
   const arrived = useRef(0);
   const first = state.data && !state.loading;
-  useEffect(() => { if (state.data) setFeed({ rows: state.data.page.data, fresh: new Set() }); }, [state.data]);
+  // Before the first painting, or all below would move.
+  useLayoutEffect(() => { if (state.data) setFeed({ rows: state.data.page.data, fresh: new Set() }); }, [state.data]);
   useEffect(() => {
     if (!state.data) return undefined;
     let known = state.data.stats.total_logs;
     const paint = painter((rows) => {
       arrived.current = 2;
-      setFeed((f) => ({ rows: [...rows.slice(-14).reverse(), ...f.rows].slice(0, 14), fresh: new Set(rows.slice(-14).map((r) => r.id)) }));
+      setFeed((f) => ({ rows: [...rows.slice(-room()).reverse(), ...f.rows].slice(0, room()), fresh: new Set(rows.slice(-room()).map((r) => r.id)) }));
     });
     const stop = follow({ onRows: paint.add, onStats: (n) => { if (n.total_logs !== known) { known = n.total_logs; arrived.current = 2; } setStats(n); }, onState: setLive });
     return () => { stop(); paint.stop(); };
@@ -59,7 +63,7 @@ export function Overview({ params }) {
     <${Loaded} state=${state} rows=${12} isEmpty=${(d) => !d.stats.total_logs && !feed.rows.length}
       empty=${html`No event was ever seen. Point decnet at a log with <code>--ingest</code>, send lines from a sensor, or start decoys with <code>--decoys</code>; the first event appears here by itself. <a href="/ingest">See what is being read</a>.`}>
     ${(d) => html`<${Counters} d=${d} s=${stats || d.stats} />
-      <${Panel} title="Events over time" aside=${html`<span class="dim">Drag to look closer</span>`}>
+      <${Panel} title="Events over time" aside=${html`<span class="dim drag">Drag to look closer</span>`}>
         <${Histogram} data=${d.histogram} height=${170} onZoom=${(start, end) => go('/events', { start, end })} /><//>
       <div class="grid overview">
         <${Panel} kind="wide" title="Latest events" aside=${html`<a href="/events">All events</a>`}><${Feed} feed=${feed} live=${first} /><//>
@@ -85,7 +89,7 @@ function Counters({ d, s }) {
 
 function Feed({ feed }) {
   if (!feed.rows.length) return html`<${Empty}>No events in this range. Choose a wider one above.<//>`;
-  return html`<ol class="feed" aria-label="Latest events">${feed.rows.map((r) => html`<li key=${r.id} class=${feed.fresh.has(r.id) ? 'fresh' : ''}>
-    <a href=${'/events?open=' + r.id + '&' + new URLSearchParams({ search: word('attacker', r.attacker_ip) })}><${When} t=${r.timestamp} only="clock" />
+  return html`<ol class=${'feed' + (feed.rows.some((r) => !isToday(r.timestamp)) ? ' dated' : '')} aria-label="Latest events">${feed.rows.map((r) => html`<li key=${r.id} class=${feed.fresh.has(r.id) ? 'fresh' : ''}>
+    <a href=${'/events?open=' + r.id + '&' + new URLSearchParams({ search: word('attacker', r.attacker_ip) })}><${When} t=${r.timestamp} only="short" />
     <span class="mono who">${shown(r.attacker_ip, 40)}</span><${Tag} kind="service">${shown(r.service, 20)}<//><span class="what dim">${shown(r.event_type, 32)}</span><bdi class="mono say">${summary(r)}</bdi></a></li>`)}</ol>`;
 }

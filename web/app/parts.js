@@ -1,7 +1,7 @@
 // What all pages are made of.
 
 import { html, useEffect, useRef, useState } from './vendor/htm-preact.js';
-import { localTime, clockTime, utc, shown, number } from './text.js';
+import { localTime, clockTime, todayTime, utc, shown, number } from './text.js';
 import { go } from './router.js';
 
 // useLoad calls load(signal) when a dependency changes and tells how it went.
@@ -17,6 +17,9 @@ export function useLoad(load, deps) {
     );
     return () => abort.abort();
   }, [...deps, round]);
+  // A service that was away is asked again, as long as somebody looks.
+  const away = !!state.error && state.error.status === 0;
+  useEvery(4000, () => { if (away && !state.loading) again((n) => n + 1); });
   return { ...state, again: () => again((n) => n + 1) };
 }
 
@@ -30,7 +33,7 @@ export function useEvery(ms, f) {
   }, [ms]);
 }
 
-export const When = ({ t, only }) => (t ? html`<time datetime=${t} title=${utc(t)}>${only === 'clock' ? clockTime(t) : localTime(t)}</time>` : html`<span class="dim">never</span>`);
+export const When = ({ t, only }) => (t ? html`<time datetime=${t} title=${only ? localTime(t) + ', ' + utc(t) : utc(t)}>${only === 'clock' ? clockTime(t) : only === 'short' ? todayTime(t) : localTime(t)}</time>` : html`<span class="dim">never</span>`);
 
 export function Failed({ error, again }) {
   return html`<div class="failed" role="alert"><strong>${error.message}</strong>
@@ -63,7 +66,7 @@ export function Copy({ text, what = 'value' }) {
   return html`<button class="copy" type="button" onClick=${copy} aria-label=${'Copy ' + what} title=${'Copy ' + what}>${done || html`<svg viewBox="0 0 16 16" aria-hidden="true"><rect x="5" y="5" width="8" height="9" rx="1.5" /><path d="M10.5 3.5v-1h-8v9h1" /></svg>`}</button>`;
 }
 
-export const Address = ({ ip, uuid }) => html`<span class="address mono">${uuid ? html`<a href=${'/attackers/' + uuid}>${shown(ip, 60)}</a>` : html`<a href=${'/attackers?search=' + encodeURIComponent(ip)}>${shown(ip, 60)}</a>`}<${Copy} text=${ip} what="address" /></span>`;
+export const Address = ({ ip, uuid }) => html`<span class="address mono">${uuid ? html`<a href=${'/attackers/' + uuid}>${shown(ip, 60)}</a>` : html`<a href=${'/attackers?ip=' + encodeURIComponent(ip)}>${shown(ip, 60)}</a>`}<${Copy} text=${ip} what="address" /></span>`;
 
 // Hostile shows text that an attacker wrote: as text, isolated, cut.
 export const Hostile = ({ value, max = 200, empty = '(empty)' }) => (value === '' || value == null ? html`<span class="dim">${empty}</span>` : html`<bdi class="mono hostile">${shown(value, max)}</bdi>`);
@@ -129,5 +132,5 @@ export function Dialog({ title, onClose, children, kind = '' }) {
 
 export const LiveChip = ({ state, paused }) => {
   const words = { live: 'Live', connecting: 'Connecting', waiting: 'Reconnecting', asleep: 'Asleep' };
-  return html`<span class=${'chip ' + (paused ? 'paused' : state)} role="status"><i aria-hidden="true"></i>${paused ? 'Paused' : words[state] || 'Connecting'}</span>`;
+  return html`<span class=${'chip ' + (paused ? 'paused' : state)} role="status"><i aria-hidden="true"></i><span>${paused ? 'Paused' : words[state] || 'Connecting'}</span></span>`;
 };

@@ -41,11 +41,20 @@ export function localTime(t) {
 
 const dayOnly = new Intl.DateTimeFormat(undefined, { month: 'short', day: '2-digit' });
 
-// shortTime leaves the year out, for lists.
+// longAgo says that a time is not of this year.
+export const longAgo = (t) => new Date(t).getFullYear() !== new Date().getFullYear();
+const isoDay = (d) => d.getFullYear() + '-' + String(d.getMonth() + 1).padStart(2, '0') + '-' + String(d.getDate()).padStart(2, '0');
+
+// shortTime leaves the year out, for lists, where it is this year.
 export function shortTime(t) {
   const d = new Date(t);
-  return Number.isNaN(+d) ? '–' : dayOnly.format(d) + ' ' + clock.format(d);
+  return Number.isNaN(+d) ? '–' : (longAgo(d) ? isoDay(d) : dayOnly.format(d)) + ' ' + clock.format(d);
 }
+
+export const isToday = (t) => new Date(t).toDateString() === new Date().toDateString();
+
+// todayTime is the clock today, and has the day before it otherwise.
+export const todayTime = (t) => (isToday(t) ? clockTime(t) : shortTime(t));
 
 export function clockTime(t) {
   const d = new Date(t);
