@@ -26,7 +26,7 @@ func TestBrowser(t *testing.T) {
 	browser := chromium(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"EveryPage": everyPage, "LiveTail": liveTail, "Export": export, "DragZoom": dragZoom, "Deploy": deploy,
-		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings,
+		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings, "CredentialsOfRange": credentialsOfRange,
 		"DeepLink": deepLink, "Columns": columns, "RunningFleet": runningFleet, "HiddenTab": hiddenTab, "OnPaper": onPaper, "Wide": wide, "Interactive": interactive, "OldEventsComeLate": oldEventsComeLate,
 		"LongTotal": longTotal, "TypedRange": typedRange, "OneClick": oneClick, "Phone": phone, "Away": away, "Apart": apart, "Steady": steady, "Flood": flood, "FirstBytes": firstBytes,
 	} {
@@ -120,7 +120,38 @@ func rankings(t *testing.T, browser context.Context) {
 	p.click("Hour")
 	p.until(`!document.body.innerText.includes('203.0.113.250')`)
 	assert.Equal(t, "ftp 1,100", bars("Services"))
-	assert.Equal(t, "true", p.eval(`document.body.innerText.includes('over all time')`), "of credentials")
+	p.harmless()
+}
+
+// credentialsOfRange: what was tried most long ago does not lead the last hour.
+func credentialsOfRange(t *testing.T, browser context.Context) {
+	s := newSite(t)
+	var events []repo.Event
+	for i, tried := range []struct {
+		before time.Duration
+		times  int
+	}{{20 * 24 * time.Hour, 900}, {3 * 24 * time.Hour, 9}, {2 * time.Hour, 3}, {time.Minute, 2}} {
+		for range tried.times {
+			e := testutil.Event(0)
+			e.Time = s.Clock.Now().Add(-tried.before)
+			e.Bounties = []repo.Bounty{{Type: repo.BountyCredential, Payload: fmt.Sprintf(`{"password":"p%d","username":"u"}`, i)}}
+			events = append(events, e)
+		}
+	}
+	s.Commit(events...)
+	p := s.open(browser, 1440, 900)
+	p.signIn(s.ViewerUser().Username, testutil.Password)
+	p.visit("/?range=hour")
+	const panel = `[...document.querySelectorAll('.panel')].find(x => x.querySelector('h2').textContent === 'Credentials tried')`
+	for _, want := range []struct{ name, bars string }{
+		{"Hour", "u : p3 2"}, {"Day", "u : p2 3 u : p3 2"}, {"Week", "u : p1 9 u : p2 3 u : p3 2"}, {"All", "u : p0 900 u : p1 9 u : p2 3 u : p3 2"},
+	} {
+		p.click(want.name)
+		p.until(panel + `?.querySelector('.bars')?.innerText.replace(/\s+/g, ' ') === '` + want.bars + `'`)
+	}
+	assert.Equal(t, "Credentials tried All", p.eval(panel+`.firstElementChild.innerText.replace(/\s+/g, ' ')`))
+	p.eval(panel + `.querySelector('a[href="/credentials"]').click()`)
+	p.until(`location.pathname === '/credentials' && document.body.innerText.includes('p0')`)
 	p.harmless()
 }
 

@@ -16,16 +16,17 @@ const since = (range) => (ranges[range] ? new Date(Date.now() - ranges[range] * 
 
 async function load(range, signal) {
   const start = since(range);
-  const ranking = (by) => get('/rankings', { by, window: range, limit: ranked() }, signal);
+  // The default number is served from memory.
+  const ranking = (by) => get('/rankings', { by, window: range, limit: ranked() > 10 ? ranked() : '' }, signal);
   const [page, histogram, stats, attackers, services, deckies, credentials] = await Promise.all([
     get('/logs', { limit: room(), start_time: start }, signal), buckets({ start, end: start && new Date().toISOString() }, signal), get('/stats', null, signal),
-    ranking('attacker'), ranking('service'), ranking('decky'), get('/credentials', { limit: 8 }, signal)]);
+    ranking('attacker'), ranking('service'), ranking('decky'), ranking('credential')]);
   const bars = (r, href) => r.data.slice(0, ranked()).map((x) => ({ key: x.value, name: x.value, count: x.count, href: href(x) }));
   const events = (key) => (x) => eventsLink(word(key, x.value), start ? { start } : {});
   return {
-    range, page, histogram, stats, total: attackers.events, seen: attackers.distinct, exact: attackers.exact,
+    range, page, histogram, stats, total: attackers.events, seen: attackers.distinct, exact: attackers.exact, timed: credentials.exact,
     attackers: bars(attackers, (x) => '/attackers/' + x.uuid), services: bars(services, events('service')), deckies: bars(deckies, events('decky')),
-    credentials: credentials.data.map((x) => ({ key: x.id, name: x.username + ' : ' + x.password, count: x.attempts, href: eventsLink(word('username', x.username) + ' ' + word('password', x.password)) })),
+    credentials: credentials.data.slice(0, ranked()).map((x) => ({ key: JSON.stringify([x.value, x.password]), name: x.value + ' : ' + x.password, count: x.count, href: eventsLink(word('username', x.value) + ' ' + word('password', x.password), start ? { start } : {}) })),
   };
 }
 
@@ -68,11 +69,12 @@ export function Overview({ params }) {
       <div class="grid overview">
         <${Panel} kind="wide" title="Latest events" aside=${html`<a href="/events">All events</a>`}><${Feed} feed=${feed} live=${first} /><//>
         <${Panel} title="Top attackers" aside=${html`<a href="/attackers?sort_by=active">All</a>`}><${Bars} rows=${d.attackers} empty="Nobody in this range." /><//>
-        <${Panel} title="Credentials tried" aside=${html`${d.range !== 'all' && html`<span class="dim">over all time </span>`}<a href="/credentials">All</a>`}><${Bars} rows=${d.credentials} empty="None was ever tried." /><//>
+        <${Panel} title="Credentials tried" aside=${html`<a href="/credentials">All</a>`}><${Bars} rows=${d.credentials} empty="None in this range." /><//>
         <${Panel} title="Services"><${Bars} rows=${d.services} empty="None in this range." /><//>
         <${Panel} title="Decoys" aside=${html`<a href="/fleet">Fleet</a>`}><${Bars} rows=${d.deckies} empty="None in this range." /><//>
       </div>
-      ${!d.exact && html`<p class="dim foot">There are too many attackers to look at each: one who did a lot in this range may be missing. The counts are right.</p>`}`}
+      ${!d.exact && html`<p class="dim foot">There are too many attackers to look at each: one who did a lot in this range may be missing. The counts are right.</p>`}
+      ${!d.timed && html`<p class="dim foot">Of some credentials it is not known when all attempts were: they may have more in this range.</p>`}`}
     <//><//>`;
 }
 
