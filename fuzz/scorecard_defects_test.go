@@ -238,6 +238,7 @@ func listDefects() []defect {
 		{name: "nondeterministic order", store: func(s api.Store) api.Store { return flips{s, new(atomic.Int64)} }},
 		{name: "histogram lacks a bucket", want: "histogram_sums_to_total", store: func(s api.Store) api.Store { return losesBucket{s} }},
 		{name: "ranking counts one too many", want: "ranking_counts_the_list", store: func(s api.Store) api.Store { return ranksOff{s} }, aim: at("getRanking")},
+		{name: "credentials of a range are of all time", want: "ranking_counts_attempts", store: func(s api.Store) api.Store { return triedEver{s} }, aim: at("getRanking")},
 		{
 			name: "export lacks its last event", want: "export_is_the_list", aim: at("exportLogs"),
 			wrap: editOK(get("/api/v1/logs/export"), func(a *answer) {

@@ -78,6 +78,20 @@ func (s ranksOff) Ranking(ctx context.Context, q repo.RankingQuery) (repo.Rankin
 	return r, err
 }
 
+// triedEver counts the attempts of credentials over all time, whatever the range.
+type triedEver struct{ api.Store }
+
+func (s triedEver) Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking, error) {
+	r, err := s.Store.Ranking(ctx, q)
+	if err != nil || q.By != repo.ColumnCredential || len(r.List) == 0 {
+		return r, err
+	}
+	q.Start, q.End = time.Time{}, time.Time{}
+	ever, err := s.Store.Ranking(ctx, q)
+	r.List = ever.List
+	return r, err
+}
+
 // shiftsBuckets begins each bar one interval late.
 type shiftsBuckets struct{ api.Store }
 

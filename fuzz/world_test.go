@@ -135,6 +135,7 @@ func hostileEvents(n int) []repo.Event {
 		case 5:
 			events[i].RawLine += " '; DROP TABLE logs; -- \x00 %_\\ \"<script>\u202e漢"
 		case 6:
+			events[i].Bounties = nil // a credential would be of the fields
 			events[i].Fields = `{"port":443,"name":"a \"b\" c","nested":{"a":[1,2]},"flag":true,"none":null}`
 		case 7:
 			events[i].Msg = "a message with\nlines\tand \x1b[31mcolours"
