@@ -22,8 +22,9 @@ const (
 
 // Ranking tells which values of a column have the most events in a range. Of
 // deckies, services and event types it is exact, and its cost depends on how many
-// of them there are and on the length of the range only. Attackers are looked up
-// until nobody who is left can have more events, which [repo.Ranking.Exact] tells.
+// of them there are and on the length of the range only. Attackers and
+// credentials are looked up until nobody who is left can have more, which
+// [repo.Ranking.Exact] tells.
 func (s *Store) Ranking(ctx context.Context, q repo.RankingQuery) (repo.Ranking, error) {
 	var r repo.Ranking
 	err := s.snapshot(ctx, func(tx *sql.Tx) error {
