@@ -309,6 +309,7 @@ func TestStream_WhatCannotBeReadHoldsUpNothingElse(t *testing.T) {
 				w.Calls.Fail(fails, errors.New("disk I/O error"))
 				w.Seed(1)
 				s.Until("logs")
+				defer time.AfterFunc(time.Minute, s.Close).Stop() // a stream without counters would wait for ever
 				begin := time.Now()
 				m, ok := s.Next()
 				require.True(t, ok)
