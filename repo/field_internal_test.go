@@ -124,6 +124,15 @@ func TestEachField_MissesNothing(t *testing.T) {
 	require.Greater(t, found, 20)
 }
 
+// TestEachField_ListsOnce each pair of what events have nearly always: to decode it
+// would double the index and take twenty times as long.
+func TestEachField_ListsOnce(t *testing.T) {
+	t.Parallel()
+	var list []FieldEquals
+	EachField(`{"user":"root","port":22,"tags":["a",{"b":1}],"note":""}`, func(key, value string) { list = append(list, FieldEquals{key, value}) })
+	require.Equal(t, []FieldEquals{{"user", "root"}, {"port", "22"}, {"tags", `["a",{"b":1}]`}, {"note", ""}}, list)
+}
+
 // TestRarest chooses what a search jumps by: any byte of the text finds the same,
 // a frequent one stops at most bytes of a line.
 func TestRarest(t *testing.T) {
