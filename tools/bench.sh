@@ -19,12 +19,14 @@ bin/decnet bench seed --rows "$rows" --data-dir "$data"
 export DECNET_BENCH_PASSWORD=for-measurements-only
 echo $DECNET_BENCH_PASSWORD | bin/decnet user reset bench --data-dir "$data" 2>/dev/null ||
 	echo $DECNET_BENCH_PASSWORD | bin/decnet user add bench --data-dir "$data"
-bin/decnet serve --data-dir "$data" --api-port $port >"$out/serve.log" 2>&1 &
+live=$root/live.log # what comes in under load; it stays in the database
+rm -f "$live"
+bin/decnet serve --data-dir "$data" --api-port $port --ingest-log-file "$live" >"$out/serve.log" 2>&1 &
 pid=$!
 until curl -fs $url/readyz >/dev/null; do kill -0 $pid; sleep 0.1; done
 load() { bin/decnet bench load --url $url --username bench --pid $pid "$@"; }
 load --duration 30s >/dev/null # totals are counted, as in a service that runs
-load --duration 30s | tee "$out/mix.txt"
+load --duration 30s --feed "$live" --feed-rate 2000 | tee "$out/mix.txt"
 load --mode spike | tee "$out/spike.txt"
 load --mode sustained | tee "$out/sustained.txt"
 

@@ -57,6 +57,8 @@ type Options struct {
 	PID int
 	// MetricsToken opens /metrics where that has a token.
 	MetricsToken string
+	// Feed are lines that come in meanwhile, nil for none.
+	Feed *Feed
 	// Now is the clock, time.Now when nil; it is called from many goroutines.
 	Now func() time.Time
 }

@@ -29,6 +29,8 @@ type Report struct {
 	Service     *Usage `json:"service,omitempty"`
 	ServiceNote string `json:"service_note,omitempty"`
 	Load        *Usage `json:"load,omitempty"`
+	// Fed is what came in meanwhile, nil where nothing was to.
+	Fed *Fed `json:"fed,omitempty"`
 	// Windows are of five seconds in a mix and sustained, of one in a spike.
 	Windows []Window     `json:"windows"`
 	Drift   *Drift       `json:"drift,omitempty"`
@@ -85,7 +87,7 @@ type Drift struct {
 }
 
 // Fine reports whether there were no errors.
-func (r *Report) Fine() bool { return r.Total.Failed == 0 }
+func (r *Report) Fine() bool { return r.Total.Failed == 0 && (r.Fed == nil || r.Fed.Problem == "") }
 
 // report gathers what was counted.
 func (r *run) report(took time.Duration) *Report {

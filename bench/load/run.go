@@ -16,6 +16,7 @@ import (
 // run is one load under way.
 type run struct {
 	options  Options
+	token    string // of the account
 	target   target
 	asked    *http.Request
 	requests *requests
@@ -86,6 +87,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.token = token
 	list := mix()
 	r.requests = render(list, r.target.host, token, login)
 	r.tallies = make([]tally, len(list))
@@ -160,6 +162,10 @@ func (r *run) measure(ctx context.Context) *Report {
 		return r.scrape(ctx, client)
 	})
 	own := watch(ctx, r.options.Now, func(context.Context) (reading, error) { return readProc(os.Getpid()) })
+	fed := func() *Fed { return nil }
+	if feed := r.options.Feed; feed != nil {
+		fed = feed.start(ctx, r.options.Now, func(ctx context.Context) (float64, error) { return r.lag(ctx, client) })
+	}
 	r.windows.begin = r.options.Now()
 	// Answers that come late have windows of their own, so that they don't count as
 	// the last ones.
@@ -167,6 +173,7 @@ func (r *run) measure(ctx context.Context) *Report {
 	r.crew(ctx, phases)
 	took := r.options.Now().Sub(r.windows.begin)
 	rep := r.report(took)
+	rep.Fed = fed()
 	rep.Interrupted = ctx.Err() != nil
 	var err error
 	if rep.Service, err = service(); err != nil {

@@ -42,6 +42,12 @@ func (r *Report) writeRest(to io.Writer) (err error) {
 		p("What the service took can't be told: %s.\n", r.ServiceNote)
 	}
 	usage("The load maker", r.Load)
+	if f := r.Fed; f != nil {
+		p("%d lines came in, %.0f a second, and waited %.2f s for their commit at most.\n", f.Lines, f.Rate, f.Lag)
+		if f.Problem != "" {
+			p("They were not all written, or their lag is not known: %s.\n", f.Problem)
+		}
+	}
 	if r.Drift != nil {
 		p("From the first third of the time to the last p50 became %.2f times as long, p99 %.2f times.\n", r.Drift.P50, r.Drift.P99)
 	}

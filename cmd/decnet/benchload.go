@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"decnet/bench/load"
+	"decnet/bench/seed"
 )
 
 type benchLoadCommand struct {
@@ -28,6 +29,8 @@ type benchLoadCommand struct {
 	JSON             string        `name:"json" placeholder:"FILE" help:"File to write the report to, as JSON; - for standard output, instead of the table."`
 	PID              int           `name:"pid" default:"0" help:"Process of the service on this machine, to read its CPU and memory from; when 0 they come from /metrics."`
 	MetricsTokenFile string        `placeholder:"FILE" help:"File to read the token of /metrics from."`
+	Feed             string        `placeholder:"FILE" help:"File that the service follows, to write lines to while it is under load."`
+	FeedRate         int           `default:"2000" help:"How many lines a second to write to it."`
 
 	thinkMin, thinkMax time.Duration
 }
@@ -46,6 +49,7 @@ func (c *benchLoadCommand) validate(bad *faults, getenv func(string) string) {
 	bad.check(c.Users >= 0, "--users must not be negative.")
 	bad.check(c.Duration >= 0, "--duration must not be negative.")
 	bad.check(c.SampleEvery >= 1, "--sample-every must be at least 1.")
+	bad.check(c.FeedRate >= 1, "--feed-rate must be at least 1.")
 	bad.check(c.Timeout > 0, "--timeout must be positive.")
 }
 
@@ -71,6 +75,18 @@ func (p process) benchLoad(ctx context.Context, c *benchLoadCommand) error {
 		}
 		*file.to = text
 	}
+	if c.Feed != "" {
+		file, err := os.OpenFile(filepath.Clean(c.Feed), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("feed: %w", err)
+		}
+		defer file.Close() //nolint:errcheck // its writes were checked
+		next, err := p.feed(c.FeedRate)
+		if err != nil {
+			return err
+		}
+		options.Feed = &load.Feed{To: file, Rate: c.FeedRate, Next: next}
+	}
 	report, err := load.Run(ctx, options)
 	if err != nil {
 		return err
@@ -85,6 +101,27 @@ func (p process) benchLoad(ctx context.Context, c *benchLoadCommand) error {
 		return fmt.Errorf("%w: %d errors, %d of them wrong answers", errLoad, report.Total.Failed, report.Wrong)
 	}
 	return nil
+}
+
+// feed returns lines made up of the present: those of each second are of the second
+// before it.
+func (p process) feed(rate int) (next func() []byte, err error) {
+	begin := func() (*seed.Generator, error) {
+		now := p.now()
+		return seed.New(seed.Config{Seed: uint64(now.UnixNano()), End: now, Span: time.Second})
+	}
+	lines, err := begin()
+	if err != nil {
+		return nil, err
+	}
+	return func() []byte {
+		if lines.Row() >= int64(rate) {
+			if again, err := begin(); err == nil {
+				lines = again
+			}
+		}
+		return lines.Next()
+	}, nil
 }
 
 func (p process) writeReport(report *load.Report, file string) error {

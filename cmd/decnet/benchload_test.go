@@ -45,6 +45,39 @@ func TestBenchLoad_MeasuresAServiceAndChecksIt(t *testing.T) {
 	assert.NotContains(t, string(raw)+stdout+stderr, adminPassword)
 }
 
+// TestBenchLoad_Feeds: what comes in under load is understood, and none of it is lost.
+func TestBenchLoad_Feeds(t *testing.T) {
+	t.Parallel()
+	dir, live := t.TempDir(), filepath.Join(t.TempDir(), "live.log")
+	require.NoError(t, os.Chmod(dir, 0o700))
+	seedCommand(t, "--rows=3000", "--data-dir", dir)
+	p := launch(t, dir, withAdmin(), "--ingest-log-file", live)
+	file := filepath.Join(t.TempDir(), "report.json")
+	code, stdout, stderr := command(t, "", "bench", "load", "--url", p.url, "--password-file", passwordFile(t, adminPassword),
+		"--users=2", "--duration=1500ms", "--think=5ms-20ms", "--feed", live, "--feed-rate=400", "--json", file)
+	require.Equal(t, exitOK, code, stdout+stderr)
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var report load.Report
+	require.NoError(t, json.Unmarshal(raw, &report))
+	require.NotNil(t, report.Fed)
+	assert.Positive(t, report.Fed.Lines)
+	assert.Contains(t, stdout, "lines came in")
+	c := p.admin(t)
+	var page logPage
+	eventually(t, "all lines are events", func() bool {
+		c.get(t, "/api/v1/logs?limit=1", &page)
+		return page.Total == 3000+report.Fed.Lines
+	})
+
+	code, _, stderr = command(t, "", "bench", "load", "--password-file", passwordFile(t, adminPassword), "--feed", t.TempDir())
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, stderr, "feed")
+	code, _, stderr = command(t, "", "bench", "load", "--feed-rate=0")
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, stderr, "--feed-rate")
+}
+
 func TestBenchLoad_TellsWhenNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := command(t, "", "bench", "load", "--url=http://127.0.0.1:1", "--password-file", passwordFile(t, "a-long-secret"))
