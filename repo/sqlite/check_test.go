@@ -69,6 +69,14 @@ func view(t *testing.T, s *sqlite.Store) []any {
 	return []any{st, hist, days, ftp, rankings, attackers, credentials, n, rejects}
 }
 
+// emptyServiceIndex takes all rows out of an index, by making it a partial one for a
+// moment.
+const emptyServiceIndex = `PRAGMA writable_schema = ON;
+	UPDATE sqlite_schema SET sql = sql || ' WHERE id < 0' WHERE name = 'logs_service';
+	PRAGMA writable_schema = RESET; REINDEX logs_service; PRAGMA writable_schema = ON;
+	UPDATE sqlite_schema SET sql = replace(sql, ' WHERE id < 0', '') WHERE name = 'logs_service';
+	PRAGMA writable_schema = RESET`
+
 // TestRepair damages what is computed, each in a way of its own: Check tells, and
 // Repair brings back what was there.
 func TestRepair(t *testing.T) {
@@ -103,14 +111,7 @@ func TestRepair(t *testing.T) {
 		{"credential", "credential", "UPDATE credentials SET attackers = 99 WHERE id = 2"},
 		{"times of a credential", "credential", "UPDATE credentials SET times = x'01' WHERE id = 2"},
 		{"too few times of a credential", "credential", "UPDATE credentials SET times = x'070000' WHERE id = 2"},
-		{
-			// Emptied by making it a partial one for a moment.
-			"index", "integrity", `PRAGMA writable_schema = ON;
-			UPDATE sqlite_schema SET sql = sql || ' WHERE id < 0' WHERE name = 'logs_service';
-			PRAGMA writable_schema = RESET; REINDEX logs_service; PRAGMA writable_schema = ON;
-			UPDATE sqlite_schema SET sql = replace(sql, ' WHERE id < 0', '') WHERE name = 'logs_service';
-			PRAGMA writable_schema = RESET`,
-		},
+		{"index", "integrity", emptyServiceIndex},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -162,6 +163,47 @@ func TestRepair_NothingToDo(t *testing.T) {
 	after, err := s.Attackers(ctx, repo.AttackerQuery{Limit: 100})
 	require.NoError(t, err)
 	assert.Equal(t, before, after, "also when it was changed")
+}
+
+// TestRepair_IsSeenAtOnce by readers who had asked of what was damaged: what is
+// remembered of their questions is no better than the index that answered.
+func TestRepair_IsSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	require.NoError(t, s.Commit(ctx, variedEvents()))
+	filter := repo.LogFilter{Search: repo.ParseSearch("service:ftp ftp")}
+	rawSQL(t, path, emptyServiceIndex)
+	n, err := s.CountLogs(ctx, filter)
+	require.NoError(t, err)
+	require.Zero(t, n, "the index has lost them")
+	page, err := s.Logs(ctx, repo.LogQuery{LogFilter: filter, Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, page)
+	require.NoError(t, s.Repair(ctx))
+	n, err = s.CountLogs(ctx, filter)
+	require.NoError(t, err)
+	assert.Equal(t, int64(150), n)
+	page, err = s.Logs(ctx, repo.LogQuery{LogFilter: filter, Limit: 10})
+	require.NoError(t, err)
+	assert.Len(t, page, 10)
+}
+
+// TestRepair_ThatFails says why, and leaves all as it was.
+func TestRepair_ThatFails(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for _, step := range []string{"INSERT ON minutes", "INSERT ON days", "INSERT ON facets", "INSERT ON counters", "UPDATE ON counters"} {
+		path := filepath.Join(t.TempDir(), "x.db")
+		s := open(t, path)
+		require.NoError(t, s.Commit(ctx, variedEvents()))
+		want := view(t, s)
+		rawSQL(t, path, "CREATE TRIGGER full BEFORE "+step+" BEGIN SELECT RAISE(ABORT, 'no room for it'); END")
+		require.ErrorContains(t, s.Repair(ctx), "no room for it", step)
+		s.Forget()
+		assert.Equal(t, want, view(t, s), step)
+	}
 }
 
 // TestCheck_ManyFindings stays small.

@@ -29,8 +29,7 @@ func (s *Store) Repair(ctx context.Context) error {
 		w.add(counterAttackerVersion, 1) // nobody is told which attackers changed
 		return w.writeCounters()
 	})
-	s.rows.forget()
-	s.counts.forget(0)
+	s.Forget()
 	if err != nil {
 		return failed("repair", err)
 	}
