@@ -76,6 +76,22 @@ func TestUnmarshal_AnyDamageIsAnError(t *testing.T) {
 	}
 }
 
+// TestUnmarshal_RefusesNamesThatAreThereTwice: they would be told twice for ever.
+func TestUnmarshal_RefusesNamesThatAreThereTwice(t *testing.T) {
+	t.Parallel()
+	one, two := at(0, "service-one"), at(time.Second, "service-two")
+	one.Traits.OSGuess, two.Traits.OSGuess = "guess-one", "guess-two"
+	good, err := fold(one, two).Marshal()
+	require.NoError(t, err)
+	body := good[1 : len(good)-4]
+	_, err = profile.Unmarshal(profile.Seal(body))
+	require.NoError(t, err)
+	for _, kind := range []string{"service", "guess"} {
+		_, err := profile.Unmarshal(profile.Seal(bytes.Replace(body, []byte(kind+"-two"), []byte(kind+"-one"), 1)))
+		require.Error(t, err, kind)
+	}
+}
+
 func TestUnmarshal_NamesAVersionThatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	_, err := profile.Unmarshal(profile.SealAs(77, nil))
