@@ -44,6 +44,7 @@ func TestCheckSecret_WeakOnesAreRefusedWithoutBeingTold(t *testing.T) {
 		"", "short", strings.Repeat("x", 31), strings.Repeat("a", 64), strings.Repeat("ab12cd34", 8),
 		"changeme-changeme-changeme-changeme", "your-secret-key-change-this-in-production",
 		"fallback-secret-key-change-me-please", "supersecretkeyyoushouldchangeme!", "DECNET_JWT_SECRET_decnet_jwt_secret",
+		"s_e_c_r_e_t-p_a_s_s_w_o_r_d-a_d_m_i_n", strings.Repeat("q7Zx9-Lm2Kp4Wv8R", 2), "kT9xQ2mVw7RzLp4" + strings.Repeat("-", 20),
 		"01234567890123456789012345678901", "abcdefghijklmnopqrstuvwxyz0123456789", "password-password-password-12345",
 	} {
 		err := auth.CheckSecret([]byte(weak))
@@ -62,6 +63,8 @@ func TestCheckSecret_RandomOnesPass(t *testing.T) {
 		_, _ = rand.Read(b[:])
 		require.NoError(t, auth.CheckSecret([]byte(hex.EncodeToString(b[:]))))
 	}
+	require.NoError(t, auth.CheckSecret([]byte("hgfedcbaabcdefghhfdbgecaacegbdfh")), "eight characters are enough")
+	require.NoError(t, auth.CheckSecret([]byte("secret-secret-secret-kT9xQ2mVw7RzLp4s")), "and sixteen beside the phrases")
 	require.NoError(t, auth.CheckSecret([]byte("пароль-из-тридцати-двух-символов")), "characters are counted, not bytes")
 }
 
@@ -178,6 +181,27 @@ func TestPasswords_HashAndVerify(t *testing.T) {
 	assert.NotContains(t, err.Error(), "not a hash")
 }
 
+// TestPasswords_OfOtherSystemsAreKnown, as long as bcrypt reads them whole: their
+// hashes can be taken over.
+func TestPasswords_OfOtherSystemsAreKnown(t *testing.T) {
+	t.Parallel()
+	p, err := auth.NewPasswords(bcrypt.MinCost, nil)
+	require.NoError(t, err)
+	for _, n := range []int{1, 71, 72} {
+		password := strings.Repeat("p", n)
+		foreign, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+		require.NoError(t, err)
+		for range 2 {
+			ok, err := p.Verify(t.Context(), string(foreign), password)
+			require.NoError(t, err)
+			assert.True(t, ok, "%d bytes", n)
+		}
+		ours, err := p.Hash(t.Context(), password)
+		require.NoError(t, err)
+		require.NoError(t, bcrypt.CompareHashAndPassword([]byte(ours), []byte(password)), "%d bytes, and the other way round", n)
+	}
+}
+
 // TestPasswords_MemoryDiesWithTheHash: a new password makes a new hash, and the
 // memory of the old password is not found under it.
 func TestPasswords_MemoryDiesWithTheHash(t *testing.T) {
@@ -235,6 +259,9 @@ func TestPasswords_TooManyAreTurnedAway(t *testing.T) {
 	assert.Equal(t, 136, busy)
 	cancel()
 	wg.Wait()
+	for range 64 {
+		require.ErrorIs(t, <-results, context.Canceled, "those waited")
+	}
 	leave()
 	_, err := p.Hash(t.Context(), "x")
 	require.NoError(t, err)
@@ -271,6 +298,10 @@ func TestPasswords_CostOutOfBounds(t *testing.T) {
 	for _, cost := range []int{0, 3, 32} {
 		_, err := auth.NewPasswords(cost, nil)
 		require.Error(t, err, "cost %d", cost)
+	}
+	for _, cost := range []int{bcrypt.MinCost, bcrypt.MaxCost} {
+		_, err := auth.NewPasswords(cost, nil)
+		require.NoError(t, err, "cost %d", cost)
 	}
 }
 
