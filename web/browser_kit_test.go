@@ -114,7 +114,7 @@ func (sources) Status() repo.IngestStatus {
 
 func (sources) Explain(line []byte, _ string) repo.Explanation {
 	e := testutil.Event(1)
-	e.RawLine = string(line)
+	e.RawLine, e.Command = string(line), string(line)
 	return repo.Explanation{Format: "decnet", Events: []repo.Event{e}}
 }
 

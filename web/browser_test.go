@@ -28,7 +28,7 @@ func TestBrowser(t *testing.T) {
 		"EveryPage": everyPage, "LiveTail": liveTail, "Export": export, "DragZoom": dragZoom, "Deploy": deploy,
 		"ForcedPasswordChange": forcedPasswordChange, "Reconnect": reconnect, "Hostile": hostile, "Keyboard": keyboard, "ManyRows": manyRows, "Rankings": rankings, "CredentialsOfRange": credentialsOfRange,
 		"DeepLink": deepLink, "Columns": columns, "RunningFleet": runningFleet, "HiddenTab": hiddenTab, "OnPaper": onPaper, "Wide": wide, "Interactive": interactive, "OldEventsComeLate": oldEventsComeLate,
-		"LongTotal": longTotal, "TypedRange": typedRange, "OneClick": oneClick, "Phone": phone, "Away": away, "Apart": apart, "Steady": steady, "Flood": flood, "FirstBytes": firstBytes,
+		"LongTotal": longTotal, "TypedRange": typedRange, "OneClick": oneClick, "Phone": phone, "Away": away, "Apart": apart, "Steady": steady, "Flood": flood, "FirstBytes": firstBytes, "Settings": settings,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -64,10 +64,10 @@ function Profile({ d }) {
   const tries = d.of('credential'), files = d.of('payload'), prints = d.of('fingerprint');
   return html`<dl class="counters">${cells.map(([n, v]) => html`<div><dt>${n}</dt><dd>${v}</dd></div>`)}</dl>
     <${Panel} title="Timeline" aside=${html`<span class="dim"><${When} t=${a.first_seen} /> – <${When} t=${a.last_seen} /></span>`}><${Histogram} data=${d.histogram} height=${120} onZoom=${(start, end) => go('/events', { search: d.search, start, end })} label=${'Events of ' + a.ip} /><//>
-    <${Panel} title="Path through the decoys" aside=${html`<span class="dim">in the order of first contact; counts of the latest ${plural(d.events.data.length, 'event')}</span>`}><${Path} deckies=${a.deckies} events=${d.events.data} /><//>
+    <${Panel} title="Path through the decoys" aside=${html`<span class="dim">in the order of first contact${a.deckies.length > 1 && a.event_count > d.events.data.length ? '; counts of the latest ' + plural(d.events.data.length, 'event') : ''}</span>`}><${Path} deckies=${a.deckies} events=${d.events.data} all=${a.event_count} /><//>
     <div class="grid two">
       <${Panel} title="Behaviour">${b ? html`<${Behaviour} b=${b} />` : html`<${Empty}>Too little is known of this attacker yet.<//>`}<//>
-      <${Panel} title="Sessions" aside=${html`<span class="dim">of the latest ${plural(d.events.data.length, 'event')}</span>`}><${Sessions} events=${d.events.data} /><//>
+      <${Panel} title="Sessions" kind="beside" aside=${html`<span class="dim">of the latest ${plural(d.events.data.length, 'event')}</span>`}><${Sessions} events=${d.events.data} /><//>
       <${Panel} title="Commands" kind="wide"><${Commands} uuid=${a.uuid} /><//>
       <${Panel} title="Credentials tried" aside=${html`<span class="dim">${number(a.credential_count)}</span>`}>${tries.length ? html`<${Table} label="Credentials" heads=${['User', 'Password', 'Service', 'First tried']}>${tries.slice(0, 200).map((c) => html`<tr key=${c.id}><td><${Hostile} value=${c.payload.username} max=${80} /></td><td><${Hostile} value=${c.payload.password} max=${120} /></td><td>${shown(c.service, 20)}</td><td><${When} t=${c.timestamp} /></td></tr>`)}<//>` : html`<${Empty}>None was tried.<//>`}<//>
       <${Panel} title="Fingerprints and tools">${b && b.tool_guesses.length > 0 && html`<p class="pad">${b.tool_guesses.map((t) => html`<${Tag} kind="warn">${shown(t, 30)}<//> `)}</p>`}
@@ -91,9 +91,10 @@ function label(name) {
 }
 
 // Path draws the decoys in the order of first contact, the size by events.
-function Path({ deckies, events }) {
+function Path({ deckies, events, all }) {
   const n = new Map();
   for (const e of events) n.set(e.decky, (n.get(e.decky) || 0) + 1);
+  if (deckies.length === 1) n.set(deckies[0], all);
   const shownOnes = deckies.slice(0, 12), scale = zoomOf(), most = Math.max(1, ...n.values());
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Path"><svg class="trail" role="img" aria-label=${'First contact in this order: ' + deckies.map((x) => shown(x, 60)).join(', ')} width=${(shownOnes.length * gap + 20) * scale} height=${92 * scale} viewBox=${`0 0 ${shownOnes.length * gap + 20} 92`}>
     ${shownOnes.map((name, i) => html`<g key=${name}>${i > 0 && html`<path d=${`M${(i - 1) * gap + 75 + 22} 34 H${i * gap + 75 - 25}`} marker-end="url(#tip)" />`}
@@ -123,7 +124,7 @@ function Sessions({ events }) {
     by.set(key, s);
   }
   if (!by.size) return html`<${Empty}>The events name no session.<//>`;
-  return html`<${Table} label="Sessions" heads=${['Session', 'Decoy', 'Begin', 'Length', { name: 'Events', num: true }]}>${[...by].slice(0, 100).map(([key, s]) => { const [k, id] = JSON.parse(key); return html`<tr key=${key}><td><a class="mono" href=${eventsLink(word(k, id))}>${shown(id, 24)}</a></td><td>${shown(s.decky, 40)} <${Tag} kind="service">${shown(s.service, 20)}<//></td><td><${When} t=${s.from} /></td><td>${span((Date.parse(s.to) - Date.parse(s.from)) / 1000)}</td><td class="num">${number(s.n)}</td></tr>`; })}<//>`;
+  return html`<${Table} label="Sessions" heads=${['Session', 'Decoy', 'Begin', { name: 'Length', num: true }, { name: 'Events', num: true }]}>${[...by].slice(0, 100).map(([key, s]) => { const [k, id] = JSON.parse(key); return html`<tr key=${key}><td><a class="mono" href=${eventsLink(word(k, id))}>${shown(id, 24)}</a></td><td>${shown(s.decky, 40)} <${Tag} kind="service">${shown(s.service, 20)}<//></td><td><${When} t=${s.from} /></td><td class="num">${span((Date.parse(s.to) - Date.parse(s.from)) / 1000)}</td><td class="num">${number(s.n)}</td></tr>`; })}<//>`;
 }
 
 function Commands({ uuid }) {

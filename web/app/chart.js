@@ -108,7 +108,7 @@ function options(box, tip, height, zoom, minutes) {
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { range: (_, min, max) => [min, max + minutes * 60] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
-    axes: [{ ...axis, grid: { show: false }, size: 26 * scale, space: 90 * scale, values: (u, ts) => labels(u, ts, scale, sides) }, { ...axis, size: sides.left, space: 34 * scale, values: (_, vs) => vs.map((v) => (v % 1 ? '' : number(v))) }],
+    axes: [{ ...axis, grid: { show: false }, size: 26 * scale, space: 90 * scale, incrs: [...widths, 129600, 525600].filter((w) => w >= minutes).map((w) => w * 60), values: (u, ts) => labels(u, ts, scale, sides) }, { ...axis, size: sides.left, space: 34 * scale, values: (_, vs) => vs.map((v) => (v % 1 ? '' : number(v))) }],
     series: [{}, { stroke: css('--accent'), fill: css('--bar'), width: 1, points: { show: false }, paths: globalThis.uPlot.paths.bars({ size: [0.84, 120 * scale], align: 1 }) }],
     hooks: {
       setSelect: [(u) => {

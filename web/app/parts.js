@@ -120,13 +120,14 @@ export function SearchBox({ label, path, params, name = 'search', placeholder })
 
 // Dialog is the browser's own, which keeps the focus inside.
 export function Dialog({ title, onClose, children, kind = '' }) {
-  const ref = useRef(null);
+  const ref = useRef(null), gone = useRef(false);
   useEffect(() => {
     const d = ref.current;
     d.showModal();
-    return () => d.open && d.close();
+    // The event of this close comes later, when another dialog may be in its place.
+    return () => { gone.current = true; if (d.open) d.close(); };
   }, []);
-  return html`<dialog ref=${ref} class=${kind} aria-label=${title} onClose=${onClose} onClick=${(e) => e.target === ref.current && onClose()}>
+  return html`<dialog ref=${ref} class=${kind} aria-label=${title} onClose=${() => gone.current || onClose()} onClick=${(e) => e.target === ref.current && onClose()}>
     <header><h2>${title}</h2><button class="quiet" onClick=${onClose} aria-label="Close">✕</button></header><div class="body">${children}</div></dialog>`;
 }
 

@@ -26,6 +26,7 @@ export function shown(value, max = 400) {
 }
 
 const whole = new Intl.NumberFormat();
+const tenths = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const short = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
 export const number = (n) => whole.format(n);
 export const decimal = (n) => (n == null ? '–' : short.format(n));
@@ -69,7 +70,7 @@ export const utc = (t) => {
 export function span(seconds) {
   if (seconds == null) return '–';
   if (seconds < 1) return Math.round(seconds * 1000) + ' ms';
-  if (seconds < 90) return decimal(seconds) + ' s';
+  if (seconds < 90) return tenths.format(seconds) + ' s';
   if (seconds < 5400) return Math.round(seconds / 60) + ' min';
   if (seconds < 172800) return decimal(Math.round(seconds / 360) / 10) + ' h';
   return number(Math.round(seconds / 86400)) + ' days';
