@@ -34,7 +34,7 @@ func (k *ranker) credentials(work int) (repo.Ranking, error) {
 	}
 	l := leading{span: k.span, limit: k.limit}
 	// The quarter in which the span begins counts as a whole.
-	since := k.span.first - k.span.first%quarterHour
+	since := k.span.first - k.span.first%quarter
 	done, err := k.walkBoth(&l, since, work)
 	if err != nil {
 		return repo.Ranking{}, err

@@ -66,7 +66,7 @@ func (t *tried) count(event int64, b *repo.Bounty) *credentialInBatch {
 	if c.event != event {
 		c.attempts++
 		c.event = event
-		c.countAt(nanos / quarterHour)
+		c.countAt(nanos / quarter)
 	}
 	return c
 }

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"time"
 
 	"decnet/repo"
 )
 
 const (
-	quarterHour    = int64(15 * time.Minute)
-	quartersOfADay = int64(24*time.Hour) / quarterHour
-	lastQuarter    = repo.MaxUnixNano / quarterHour
+	lastQuarter = repo.MaxUnixNano / quarter
 	// fineDays are the newest days with attempts of which quarters of an hour are
 	// known, keptDays those of which anything is: what is older has only a sum.
 	fineDays = 2
@@ -48,7 +45,7 @@ func timesOf(packed []byte, attempts, first, last int64, t *attemptTimes) {
 	if attempts < 1 {
 		return
 	}
-	first, last = first/quarterHour, last/quarterHour
+	first, last = first/quarter, last/quarter
 	t.add(last, 1)
 	switch rest := attempts - 2; {
 	case rest < 0:
@@ -67,8 +64,8 @@ func (t *attemptTimes) clear() {
 // add counts attempts of a quarter of an hour. What is not among the newest any
 // more goes from the quarters into its day, and from the days into the sum.
 func (t *attemptTimes) add(quarter, n int64) {
-	day := quarter / quartersOfADay
-	if days := t.fine(); days < fineDays || day >= t.quarters[len(t.quarters)-1].at/quartersOfADay {
+	day := quarter / quartersOfDay
+	if days := t.fine(); days < fineDays || day >= t.quarters[len(t.quarters)-1].at/quartersOfDay {
 		t.quarters = addAt(t.quarters, quarter, n)
 		if t.fine() <= fineDays {
 			return
@@ -78,7 +75,7 @@ func (t *attemptTimes) add(quarter, n int64) {
 	t.days = addAt(t.days, day, n)
 	if oldest := len(t.days) - 1; oldest >= keptDays-fineDays {
 		t.before += t.days[oldest].n
-		t.until = max(t.until, (t.days[oldest].at+1)*quartersOfADay-1)
+		t.until = max(t.until, (t.days[oldest].at+1)*quartersOfDay-1)
 		t.days = t.days[:oldest]
 	}
 }
@@ -86,7 +83,7 @@ func (t *attemptTimes) add(quarter, n int64) {
 // fine counts the days of the quarters.
 func (t *attemptTimes) fine() (days int) {
 	for i, q := range t.quarters {
-		if i == 0 || q.at/quartersOfADay != t.quarters[i-1].at/quartersOfADay {
+		if i == 0 || q.at/quartersOfDay != t.quarters[i-1].at/quartersOfDay {
 			days++
 		}
 	}
@@ -96,8 +93,8 @@ func (t *attemptTimes) fine() (days int) {
 // dropFineDay removes the oldest day from the quarters and returns its sum.
 func (t *attemptTimes) dropFineDay() (day, n int64) {
 	i := len(t.quarters)
-	day = t.quarters[i-1].at / quartersOfADay
-	for ; i > 0 && t.quarters[i-1].at/quartersOfADay == day; i-- {
+	day = t.quarters[i-1].at / quartersOfDay
+	for ; i > 0 && t.quarters[i-1].at/quartersOfDay == day; i-- {
 		n += t.quarters[i-1].n
 	}
 	t.quarters = t.quarters[:i]
@@ -133,21 +130,21 @@ func (t *attemptTimes) within(s span, first int64) (n, unsure int64) {
 	if s.empty() {
 		return 0, 0
 	}
-	from, to := s.first/quarterHour, s.last/quarterHour
+	from, to := s.first/quarter, s.last/quarter
 	for _, q := range t.quarters {
 		if q.at >= from && q.at <= to {
 			n += q.n
 		}
 	}
 	for _, d := range t.days {
-		if d.at < from/quartersOfADay {
+		if d.at < from/quartersOfDay {
 			break
 		}
-		if d.at <= to/quartersOfADay {
+		if d.at <= to/quartersOfDay {
 			n += d.n
 		}
 	}
-	switch began := first / quarterHour; {
+	switch began := first / quarter; {
 	case t.before == 0 || from > t.until || to < began:
 		return n, 0
 	case from <= began && to >= t.until:
@@ -185,17 +182,17 @@ func (t *attemptTimes) decode(b []byte) bool {
 	if t.before = r.next(maxAttempts); t.before > 0 {
 		t.until = r.next(lastQuarter)
 	}
-	quarters := r.next(fineDays * quartersOfADay)
+	quarters := r.next(fineDays * quartersOfDay)
 	for i := range quarters {
 		t.quarters = r.entry(t.quarters, i == 0, lastQuarter)
 	}
 	for first := true; len(r.rest) > 0 && len(t.days) <= keptDays; first = false {
-		t.days = r.entry(t.days, first, lastQuarter/quartersOfADay)
+		t.days = r.entry(t.days, first, lastQuarter/quartersOfDay)
 	}
 	if fine := t.fine(); r.bad || fine > fineDays || len(t.days) > keptDays-fineDays {
 		return false
 	} else if len(t.days) > 0 {
-		return fine == fineDays && t.days[0].at < t.quarters[len(t.quarters)-1].at/quartersOfADay
+		return fine == fineDays && t.days[0].at < t.quarters[len(t.quarters)-1].at/quartersOfDay
 	}
 	return true
 }

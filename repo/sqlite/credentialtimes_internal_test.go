@@ -19,9 +19,9 @@ func randomAttempts(r *rand.Rand) []int64 {
 	list := make([]int64, 1+r.IntN(600))
 	days := 1 + r.Int64N(int64(1+r.IntN(900)))
 	for i := range list {
-		list[i] = 20_000*quartersOfADay + r.Int64N(days*quartersOfADay)
+		list[i] = 20_000*quartersOfDay + r.Int64N(days*quartersOfDay)
 		if r.IntN(400) == 0 {
-			list[i] = []int64{0, lastQuarter, 1, quartersOfADay}[r.IntN(4)]
+			list[i] = []int64{0, lastQuarter, 1, quartersOfDay}[r.IntN(4)]
 		}
 	}
 	return list
@@ -76,7 +76,7 @@ func TestAttemptTimes_Within(t *testing.T) {
 		days := []int64{}
 		for _, q := range list {
 			times.add(q, 1)
-			if day := q / quartersOfADay; len(days) == 0 || days[len(days)-1] != day {
+			if day := q / quartersOfDay; len(days) == 0 || days[len(days)-1] != day {
 				days = append(days, day)
 			}
 		}
@@ -84,20 +84,20 @@ func TestAttemptTimes_Within(t *testing.T) {
 		for range 20 {
 			a, b := list[r.IntN(len(list))]+r.Int64N(3)-1, list[r.IntN(len(list))]+r.Int64N(3)-1
 			a, b = max(0, min(a, b)), min(lastQuarter, max(a, b))
-			s := span{a*quarterHour + r.Int64N(quarterHour), b * quarterHour}
-			s.last = max(s.first, s.last+r.Int64N(quarterHour))
+			s := span{a*quarter + r.Int64N(quarter), b * quarter}
+			s.last = max(s.first, s.last+r.Int64N(quarter))
 			if s.last > repo.MaxUnixNano {
 				s.first, s.last = min(s.first, repo.MaxUnixNano), repo.MaxUnixNano
 			}
-			a, b = s.first/quarterHour, s.last/quarterHour
+			a, b = s.first/quarter, s.last/quarter
 			var want, before, in, until int64
 			for _, q := range list {
-				day := q / quartersOfADay
-				whole := day >= a/quartersOfADay && day <= b/quartersOfADay
+				day := q / quartersOfDay
+				whole := day >= a/quartersOfDay && day <= b/quartersOfDay
 				switch {
 				case day < oldest:
 					before++
-					until = (day+1)*quartersOfADay - 1
+					until = (day+1)*quartersOfDay - 1
 					if q >= a && q <= b {
 						in++
 					}
@@ -109,7 +109,7 @@ func TestAttemptTimes_Within(t *testing.T) {
 			if all {
 				want += before
 			}
-			n, unsure := times.within(s, list[0]*quarterHour)
+			n, unsure := times.within(s, list[0]*quarter)
 			assert.Equal(t, want, n)
 			if all || before == 0 {
 				assert.Zero(t, unsure)
@@ -117,7 +117,7 @@ func TestAttemptTimes_Within(t *testing.T) {
 				assert.Equal(t, before, unsure)
 			}
 		}
-		n, unsure := times.within(whole(), list[0]*quarterHour)
+		n, unsure := times.within(whole(), list[0]*quarter)
 		assert.EqualValues(t, len(list), n)
 		assert.Zero(t, unsure)
 		n, _ = times.within(span{repo.MaxUnixNano, 0}, 0)
@@ -130,13 +130,13 @@ func TestAttemptTimes_Within(t *testing.T) {
 func TestAttemptTimes_IsBounded(t *testing.T) {
 	t.Parallel()
 	var times attemptTimes
-	for q := range 3 * 365 * quartersOfADay {
-		times.add(20_000*quartersOfADay+q, 1_000)
+	for q := range 3 * 365 * quartersOfDay {
+		times.add(20_000*quartersOfDay+q, 1_000)
 	}
 	assert.Less(t, len(times.encode(nil)), 2_500)
-	assert.Equal(t, 3*365*quartersOfADay*1_000, times.sum())
+	assert.Equal(t, 3*365*quartersOfDay*1_000, times.sum())
 	times.clear()
-	times.add(20_000*quartersOfADay, 1)
+	times.add(20_000*quartersOfDay, 1)
 	assert.Less(t, len(times.encode(nil)), 8)
 }
 
@@ -145,7 +145,7 @@ func TestAttemptTimes_IsBounded(t *testing.T) {
 func TestTimesOf_OldRow(t *testing.T) {
 	t.Parallel()
 	day := int64(24 * time.Hour)
-	at := 20_000*day + 5*quarterHour
+	at := 20_000*day + 5*quarter
 	for _, tc := range []struct {
 		name                   string
 		attempts, first, last  int64
@@ -153,12 +153,12 @@ func TestTimesOf_OldRow(t *testing.T) {
 		wantWithin, wantUnsure int64
 	}{
 		{"one", 1, at, at, span{at, at}, 1, 0},
-		{"one, before it", 1, at, at, span{at - day, at - quarterHour}, 0, 0},
+		{"one, before it", 1, at, at, span{at - day, at - quarter}, 0, 0},
 		{"two", 2, at, at + 9*day, span{at, at + day}, 1, 0},
 		{"many at once", 7, at, at + 1, span{at, at}, 7, 0},
 		{"many", 7, at, at + 9*day, span{at, at + 9*day}, 7, 0},
-		{"many of one day", 7, at, at + 2*quarterHour, span{at, at + 2*quarterHour}, 7, 0},
-		{"many of one day, the last", 7, at, at + 2*quarterHour, span{at + 2*quarterHour, at + day}, 1, 5},
+		{"many of one day", 7, at, at + 2*quarter, span{at, at + 2*quarter}, 7, 0},
+		{"many of one day, the last", 7, at, at + 2*quarter, span{at + 2*quarter, at + day}, 1, 5},
 		{"many, between", 7, at, at + 9*day, span{at + day, at + 8*day}, 0, 5},
 		{"many, the last", 7, at, at + 9*day, span{at + 9*day, at + 20*day}, 1, 5},
 		{"many, the first", 7, at, at + 9*day, span{0, at + 8*day}, 1, 5},
@@ -182,7 +182,7 @@ func TestTimesOf_OldRow(t *testing.T) {
 func FuzzAttemptTimes(f *testing.F) {
 	var times attemptTimes
 	for i := range int64(500) {
-		times.add((20_000+i)*quartersOfADay+i%quartersOfADay, 1+i)
+		times.add((20_000+i)*quartersOfDay+i%quartersOfDay, 1+i)
 	}
 	f.Add(times.encode(nil))
 	f.Add([]byte{0, 1, 7, 1, 3, 1})

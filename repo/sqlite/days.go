@@ -15,7 +15,7 @@ import (
 const (
 	minute        = int64(time.Minute)
 	quarter       = int64(15 * time.Minute)
-	quartersOfDay = 96
+	quartersOfDay = int64(96)
 )
 
 // The kinds of rows in the table days, beside the columns that have facets. Their
@@ -35,12 +35,12 @@ type quarters [quartersOfDay]int64
 func (q *quarters) add(packed []byte, sign int64) {
 	for at := 0; ; at++ {
 		gap, size := binary.Uvarint(packed)
-		if size <= 0 || gap >= quartersOfDay {
+		if size <= 0 || gap >= uint64(len(q)) {
 			return
 		}
 		packed = packed[size:]
 		n, size := binary.Uvarint(packed)
-		if at += int(gap); size <= 0 || at >= quartersOfDay {
+		if at += int(gap); size <= 0 || at >= len(q) {
 			return
 		}
 		packed = packed[size:]
@@ -88,7 +88,7 @@ func quartersOf(args []driver.Value) driver.Value {
 		place, count, _ := strings.Cut(pair, ":")
 		at, err := strconv.ParseUint(place, 10, 8)
 		n, err2 := strconv.ParseInt(count, 10, 64)
-		if err == nil && err2 == nil && at < quartersOfDay {
+		if err == nil && err2 == nil && at < uint64(len(q)) {
 			q[at] += n
 		}
 	}

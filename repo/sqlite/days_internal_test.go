@@ -14,8 +14,8 @@ func TestQuarters(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(20261124, 1))
 	random := func() (q quarters) {
-		for range r.IntN(quartersOfDay + 20) {
-			q[r.IntN(quartersOfDay)] += 1 + r.Int64N(1<<r.IntN(40))
+		for range r.IntN(len(q) + 20) {
+			q[r.IntN(len(q))] += 1 + r.Int64N(1<<r.IntN(40))
 		}
 		return q
 	}
