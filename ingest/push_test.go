@@ -436,6 +436,7 @@ func TestStatus_LinesAreTheSumOfWhatBecameOfThem(t *testing.T) {
 		assert.EqualValues(t, 1, st.Sources[1].IgnoredBy["rule 10.0.0.0/8"])
 		assert.EqualValues(t, 1, st.Duplicate)
 		assert.Len(t, sink.events, 51)
+		p.push(t, pushOf("", event(3))) // with which the count of the duplicate is stored
 		for _, pos := range sink.positions {
 			assert.Equal(t, pos.Lines, pos.Accepted+pos.Duplicate+pos.Rejected+pos.Ignored, pos.Source)
 		}

@@ -5,10 +5,12 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -164,8 +166,14 @@ func TestFollow_RecoversFromAFault(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		require.NoError(t, os.Symlink(os.DevNull, path))
-		p := start(t, newMemSink(), path)
+		var logged bytes.Buffer
+		p := startWith(t, ingest.Options{
+			Sink: newMemSink(), Sources: []ingest.Source{{Path: path, Follow: true}}, PollInterval: testPoll, BatchWait: testWait,
+			Log: slog.New(slog.NewTextHandler(&logged, nil)),
+		})
 		<-p.in.CaughtUp() // others need not wait for it
+		p.settle()
+		assert.Equal(t, 1, strings.Count(logged.String(), "a source can't be read"), "once, not with each look")
 		require.ErrorContains(t, p.in.Health(), "not a regular file")
 		require.NoError(t, os.Remove(path))
 		write(t, path, text(0, 3))
@@ -205,6 +213,37 @@ func TestOnce_SameBeginningOtherContent(t *testing.T) {
 	}
 	want := append(events(0, 20), events(0, 15)...)
 	assert.Equal(t, append(want, events(100, 130)...), sink.raws())
+}
+
+// TestFollow_ABrokenRotatedFileIsToldAndPassed: what can't be read was lost while
+// nobody looked, and the log is where somebody will.
+func TestFollow_ABrokenRotatedFileIsToldAndPassed(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		path := filepath.Join(dir, "log.json")
+		sink := newMemSink()
+		write(t, path, text(0, 10))
+		ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: path}}})
+		rename(t, path, path+".2")
+		long := time.Now().Add(-time.Hour)
+		require.NoError(t, os.Chtimes(path+".2", long, long))
+		packed := zipped(t, text(10, 5000))
+		write(t, path+".1.gz", string(packed[:len(packed)/2]))
+		write(t, path, text(5000, 5003))
+		var logged bytes.Buffer
+		p := startWith(t, ingest.Options{
+			Sink: sink, Sources: []ingest.Source{{Path: path, Follow: true}}, PollInterval: testPoll, BatchWait: testWait,
+			Log: slog.New(slog.NewTextHandler(&logged, nil)),
+		})
+		<-p.in.CaughtUp()
+		p.settle()
+		p.finish(t)
+		assert.Contains(t, logged.String(), "a rotated file can't be read")
+		assert.Contains(t, logged.String(), "log.json.1.gz")
+		raws := sink.raws()
+		assert.Equal(t, events(5000, 5003), raws[len(raws)-3:])
+	})
 }
 
 // TestFollow_AFileMayPassToAnotherSource: it belongs to one source at a time, and
