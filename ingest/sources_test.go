@@ -215,6 +215,25 @@ func TestOnce_SameBeginningOtherContent(t *testing.T) {
 	assert.Equal(t, append(want, events(100, 130)...), sink.raws())
 }
 
+// TestFollow_WhatALinkMeansIsRotatedWhereItLies, also while nobody looks.
+func TestFollow_WhatALinkMeansIsRotatedWhereItLies(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		require.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
+		file, link := filepath.Join(dir, "data", "log.json"), filepath.Join(dir, "log.json")
+		require.NoError(t, os.Symlink(file, link))
+		write(t, file, text(0, 5))
+		sink := newMemSink()
+		catchUp(t, sink, link)
+		add(t, file, text(5, 8))
+		rename(t, file, file+".1")
+		write(t, file, text(8, 10))
+		catchUp(t, sink, link)
+		assert.Equal(t, events(0, 10), sink.raws())
+	})
+}
+
 // TestFollow_ABrokenRotatedFileIsToldAndPassed: what can't be read was lost while
 // nobody looked, and the log is where somebody will.
 func TestFollow_ABrokenRotatedFileIsToldAndPassed(t *testing.T) {
