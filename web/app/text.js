@@ -32,19 +32,20 @@ export const number = (n) => whole.format(n);
 export const decimal = (n) => (n == null ? '–' : short.format(n));
 export const plural = (n, one, many = one + 's') => number(n) + ' ' + (n === 1 ? one : many);
 
-const day = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: '2-digit' });
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+
+// One form of dates everywhere, which sorts and which the fields of a range take.
+const isoDay = (d) => d.getFullYear() + '-' + String(d.getMonth() + 1).padStart(2, '0') + '-' + String(d.getDate()).padStart(2, '0');
 
 export function localTime(t) {
   const d = new Date(t);
-  return Number.isNaN(+d) ? '–' : day.format(d) + ', ' + clock.format(d);
+  return Number.isNaN(+d) ? '–' : isoDay(d) + ' ' + clock.format(d);
 }
 
 const dayOnly = new Intl.DateTimeFormat(undefined, { month: 'short', day: '2-digit' });
 
 // longAgo says that a time is not of this year.
 export const longAgo = (t) => new Date(t).getFullYear() !== new Date().getFullYear();
-const isoDay = (d) => d.getFullYear() + '-' + String(d.getMonth() + 1).padStart(2, '0') + '-' + String(d.getDate()).padStart(2, '0');
 
 // shortTime leaves the year out, for lists, where it is this year.
 export function shortTime(t) {
