@@ -80,6 +80,9 @@ func (m cacheModel) distinct(keys func(e *repo.Event) []string) int64 {
 	seen := map[string]bool{}
 	for i := m.first; i < m.next; i++ {
 		e := testutil.Event(i)
+		if i < seededEvents {
+			e = hostileEvent(i)
+		}
 		for _, key := range keys(&e) {
 			seen[key] = true
 		}

@@ -130,18 +130,23 @@ func (f *factory) template(t testing.TB, events int) *sqlite.Template {
 func hostileEvents(n int) []repo.Event {
 	events := make([]repo.Event, n)
 	for i := range events {
-		events[i] = testutil.Event(i)
-		switch i % 8 {
-		case 5:
-			events[i].RawLine += " '; DROP TABLE logs; -- \x00 %_\\ \"<script>\u202e漢"
-		case 6:
-			events[i].Bounties = nil // a credential would be of the fields
-			events[i].Fields = `{"port":443,"name":"a \"b\" c","nested":{"a":[1,2]},"flag":true,"none":null}`
-		case 7:
-			events[i].Msg = "a message with\nlines\tand \x1b[31mcolours"
-		}
+		events[i] = hostileEvent(i)
 	}
 	return events
+}
+
+func hostileEvent(i int) repo.Event {
+	e := testutil.Event(i)
+	switch i % 8 {
+	case 5:
+		e.RawLine += " '; DROP TABLE logs; -- \x00 %_\\ \"<script>\u202e漢"
+	case 6:
+		e.Bounties = nil // a credential would be of the fields
+		e.Fields = `{"port":443,"name":"a \"b\" c","nested":{"a":[1,2]},"flag":true,"none":null}`
+	case 7:
+		e.Msg = "a message with\nlines\tand \x1b[31mcolours"
+	}
+	return e
 }
 
 // sensorID is the id of the sensor that every world begins with.
