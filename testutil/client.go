@@ -34,7 +34,7 @@ func (w *World) As(u repo.User) *Client {
 
 // WithToken returns a client with any token; name stands for it in messages.
 func (w *World) WithToken(name, token string) *Client {
-	return &Client{world: w, name: name, token: token, http: &http.Client{Transport: w.serving.transport}}
+	return &Client{world: w, name: name, token: token, http: &http.Client{Transport: marking{w}}}
 }
 
 // Token is what the client sends.
@@ -228,4 +228,14 @@ func (w *World) Login(username, password string) *Client {
 		AccessToken string `json:"access_token"`
 	}](w.Anonymous.Post("/api/v1/auth/login", map[string]string{"username": username, "password": password}).OK())
 	return w.WithToken(username, got.AccessToken)
+}
+
+// marking sends requests of a world, so that connections which are dialed for them
+// are that world's, also where a test has made another one since.
+type marking struct{ world *World }
+
+// RoundTrip implements [http.RoundTripper].
+func (m marking) RoundTrip(r *http.Request) (*http.Response, error) {
+	m.world.goroutines.mark()
+	return m.world.serving.transport.RoundTrip(r)
 }

@@ -52,6 +52,7 @@ type goroutines struct {
 	number int64
 	// before is how many ran when the world began, or -1 if it wasn't alone.
 	before int
+	labels context.Context //nolint:containedctx // it is how labels are handed on
 }
 
 // watch marks the calling goroutine, and with it all that it begins. The caller
@@ -60,12 +61,16 @@ func (c *census) watch() *goroutines {
 	g := &goroutines{worlds: c, before: -1}
 	alone := c.open.Add(1) == 1
 	g.number = c.made.Add(1)
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(worldLabel, g.id())))
+	g.labels = pprof.WithLabels(context.Background(), pprof.Labels(worldLabel, g.id()))
+	g.mark()
 	if alone {
 		g.before = c.running()
 	}
 	return g
 }
+
+// mark marks the calling goroutine, which may have been another world's until now.
+func (g *goroutines) mark() { pprof.SetGoroutineLabels(g.labels) }
 
 func (g *goroutines) id() string { return strconv.FormatInt(g.number, 10) }
 

@@ -68,3 +68,16 @@ func TestWith_Several(t *testing.T) {
 	testutil.New(t, note("first"), note("second"))
 	assert.Equal(t, []string{"first", "second"}, order)
 }
+
+// TestWorld_ConnectionsAreItsOwn: a world that ends is not blamed for a connection
+// of one that goes on, which was dialed after both were made.
+func TestWorld_ConnectionsAreItsOwn(t *testing.T) {
+	t.Parallel()
+	first := testutil.New(t)
+	t.Run("second", func(t *testing.T) { //nolint:paralleltest // its end is what is tested
+		second := testutil.New(t)
+		second.Viewer.Get("/api/v1/stats").OK()
+		first.Viewer.Get("/api/v1/stats").OK()
+	})
+	first.Viewer.Get("/api/v1/stats").OK()
+}
