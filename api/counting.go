@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -12,9 +11,8 @@ import (
 // countTimeout bounds how long a total that is a lower bound is counted on.
 const countTimeout = time.Minute
 
-// counting counts totals on that were too much for one request, so that who asks
-// again gets the whole: the store remembers how far it came. It does so for one
-// search at a time, and rests as long as it works.
+// counting has totals counted on that were too much for one request, so that who
+// asks again gets the whole. It does so for one search at a time.
 type counting struct {
 	store LogReader
 	base  context.Context
@@ -37,32 +35,6 @@ func (c *counting) goOn(f repo.LogFilter) {
 		defer func() { <-c.busy }()
 		ctx, cancel := context.WithTimeout(c.base, countTimeout)
 		defer cancel()
-		c.run(ctx, f)
+		_ = c.store.CountOn(ctx, f) // who asks again meets what hindered it
 	})
-}
-
-// stalls is how often in a row a part of the count may find nothing new. Some parts
-// have none of what is looked for, and somebody else may be counting just now.
-const stalls = 32
-
-// run counts until it is done, fails or gets no further.
-func (c *counting) run(ctx context.Context, f repo.LogFilter) {
-	last, stalled := int64(-1), 0
-	for {
-		began := time.Now()
-		n, err := c.store.CountLogs(ctx, f)
-		if stalled++; n > last {
-			last, stalled = n, 0
-		}
-		if !errors.Is(err, repo.ErrTooBroad) || stalled > stalls {
-			return
-		}
-		rest := time.NewTimer(time.Since(began))
-		select {
-		case <-rest.C:
-		case <-ctx.Done():
-			rest.Stop()
-			return
-		}
-	}
 }

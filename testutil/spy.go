@@ -135,6 +135,11 @@ func (s *Spy) CountLogs(ctx context.Context, f repo.LogFilter) (int64, error) {
 	return spied(ctx, s, "CountLogs", func() (int64, error) { return s.store.CountLogs(ctx, f) })
 }
 
+// CountOn implements [api.Store].
+func (s *Spy) CountOn(ctx context.Context, f repo.LogFilter) error {
+	return spiedError(ctx, s, "CountOn", func() error { return s.store.CountOn(ctx, f) })
+}
+
 // LogsAfter implements [api.Store].
 func (s *Spy) LogsAfter(ctx context.Context, after int64, f repo.LogFilter, limit int) ([]repo.Log, error) {
 	return spied(ctx, s, "LogsAfter", func() ([]repo.Log, error) { return s.store.LogsAfter(ctx, after, f, limit) })

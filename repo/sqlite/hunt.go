@@ -27,6 +27,8 @@ type hunt struct {
 	cond conditions
 	// left is how many rows may yet be read.
 	left int64
+	// remembered is how many counts were remembered that nobody knew.
+	remembered int
 
 	segments []segment // by first id
 	tail     segment   // what they don't cover

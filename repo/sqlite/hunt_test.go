@@ -344,6 +344,29 @@ func TestIndexer_Ends(t *testing.T) {
 	assert.False(t, errors.Is(err, repo.ErrTooBroad) || strings.Contains(err.Error(), "root"))
 }
 
+// TestHunt_CountOn counts a total on until it is exact, with a tail and with edges that
+// nobody can remember, and ends with its context.
+func TestHunt_CountOn(t *testing.T) {
+	t.Parallel()
+	s, rows := huntStore(t, sqlite.Options{SearchRows: 12 * 500}, 5*4096+100)
+	index(t, s)
+	rows = append(rows, fillHunt(t, s, rand.New(rand.NewPCG(5, 6)), 2000)...)
+	f := repo.LogFilter{Search: repo.ParseSearch("root")}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, s.CountOn(ended, f), context.Canceled)
+	_, err := s.CountLogs(t.Context(), f)
+	require.ErrorIs(t, err, repo.ErrTooBroad)
+	require.NoError(t, s.CountOn(t.Context(), f))
+	n, err := s.CountLogs(t.Context(), f)
+	require.NoError(t, err, "one request is enough now")
+	assert.EqualValues(t, len(naive(rows, f)), n)
+
+	f.Start, f.End = huntDay().Add(time.Hour+time.Minute), huntDay().Add(2*time.Hour)
+	require.NoError(t, s.CountOn(t.Context(), f), "it ends, though it may not know all")
+	require.NoError(t, s.CountOn(t.Context(), repo.LogFilter{}))
+}
+
 // TestHunt_OneCounts: of many that ask for the same total at once, few count.
 func TestHunt_OneCounts(t *testing.T) {
 	t.Parallel()

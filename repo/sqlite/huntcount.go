@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -141,14 +142,19 @@ func (c *searchCount) setBehind(n segmentCount) {
 
 // countByIndex counts the rows of a search by the search index. It returns
 // [repo.ErrTooBroad] beside what was counted when more rows would have to be read
-// than one request may: the segments that were counted are remembered, so that
-// asking again goes on from there.
+// than one request may: the parts that were counted are remembered, so that asking
+// again goes on from there.
 func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) (int64, error) {
 	h, err := s.newHunt(ctx, tx, f, spanOf(f), max(s.searchRows/countShare, 1))
 	if err != nil {
 		return 0, err
 	}
-	known := s.counts.of(exprKey(f.Search), h.version)
+	return h.countAll(s.counts.of(exprKey(f.Search), h.version), false)
+}
+
+// countAll counts as far as it is known or may be read. Segments are counted by who
+// has the turn, which the caller may have already.
+func (h *hunt) countAll(known *searchCount, hasTurn bool) (int64, error) {
 	tail, all, err := h.countTail(known)
 	if err != nil {
 		return 0, err
@@ -159,9 +165,11 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 			return tail + sum, nil
 		}
 	}
-	if h.await(known) {
-		defer func() { <-known.turn }()
-	} else {
+	switch {
+	case hasTurn:
+	case h.await(known):
+		defer known.give()
+	default:
 		h.left = 0
 	}
 	sum, counted, err := h.countSegments(known)
@@ -178,36 +186,99 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	return tail + sum, nil
 }
 
+// CountOn counts a total on for which [Store.CountLogs] returned [repo.ErrTooBroad],
+// until it is exact, nothing more can be remembered of it or ctx is done. It rests as
+// long as it works. Whoever asks for that total meanwhile gets what is counted already,
+// and does not count.
+func (s *Store) CountOn(ctx context.Context, f repo.LogFilter) error {
+	if f.Search == nil {
+		return nil
+	}
+	var known *searchCount
+	defer func() {
+		if known != nil {
+			known.give()
+		}
+	}()
+	for {
+		began := time.Now()
+		more := false
+		err := s.snapshot(ctx, func(tx *sql.Tx) error {
+			h, err := s.newHunt(ctx, tx, f, spanOf(f), max(s.searchRows/countShare, 1))
+			if err != nil {
+				return err
+			}
+			if known == nil {
+				known = s.counts.of(exprKey(f.Search), h.version)
+				if !known.take(ctx) {
+					known = nil
+					return ctx.Err()
+				}
+			}
+			if _, err = h.countAll(known, true); errors.Is(err, repo.ErrTooBroad) {
+				more, err = h.remembered > 0, nil
+			}
+			return err
+		})
+		if err != nil || !more {
+			return wrapped("count on", err)
+		}
+		rest := time.NewTimer(time.Since(began))
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			rest.Stop()
+		}
+	}
+}
+
 // countShare is which part of what it might read a request does to count: the page
 // is there, a total of that many takes long anyway, and there are others who wait.
-const countShare = 12
+// Where that was not enough before, it is a quarter of that.
+const countShare, begunShare = 12, 4
 
-// turnWait is how long a request waits for another that counts the same search, and
-// begunWait where somebody has counted before, so that it will take longer.
-const turnWait, begunWait = 50 * time.Millisecond, 2 * time.Millisecond
+// turnWait is how long the first requests of a search wait for the one that counts.
+const turnWait = 50 * time.Millisecond
 
-// await takes the turn to count segments. A request that does not get it in time
-// answers with what the others found: of many that ask the same, one counts.
+// await takes the turn to count, and reports whether it did. A request that does not
+// get it answers with what the others found: of many that ask the same, one counts.
 func (h *hunt) await(known *searchCount) bool {
+	begun := known.begun()
 	select {
 	case known.turn <- struct{}{}:
+		if begun {
+			h.left = max(h.left/begunShare, 1)
+		}
 		return true
 	default:
 	}
-	wait := turnWait
-	if known.begun() {
-		wait = begunWait
+	if begun {
+		return false
 	}
-	patience := time.NewTimer(wait)
-	defer patience.Stop()
-	select {
-	case known.turn <- struct{}{}:
-		return true
-	case <-patience.C:
-	case <-h.ctx.Done():
+	ctx, cancel := context.WithTimeout(h.ctx, turnWait)
+	defer cancel()
+	if !known.take(ctx) {
+		return false
 	}
-	return false
+	if known.begun() { // who came first did what one request may
+		known.give()
+		return false
+	}
+	return true
 }
+
+// take waits for the turn to count segments.
+func (c *searchCount) take(ctx context.Context) bool {
+	select {
+	case c.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// give ends the turn.
+func (c *searchCount) give() { <-c.turn }
 
 // begun reports whether segments were left over.
 func (c *searchCount) begun() bool {
@@ -274,6 +345,7 @@ func (h *hunt) countSegment(known *searchCount, s segment) (sum int64, all bool,
 			}
 			sum += n
 			known.put(part, n)
+			h.remembered++
 		}
 		if part.last == s.last {
 			break
@@ -304,5 +376,8 @@ func (h *hunt) countTail(known *searchCount) (n int64, all bool, err error) {
 	}
 	n += before
 	known.setBehind(segmentCount{h.tail.first, tail.last, h.removed, n})
+	if !all && h.span == whole() {
+		h.remembered++
+	}
 	return n, all, nil
 }
