@@ -149,12 +149,12 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	if err != nil {
 		return 0, err
 	}
-	return h.countAll(s.counts.of(exprKey(f.Search), h.version), false)
+	return h.countAll(ctx, s.counts.of(exprKey(f.Search), h.version), false)
 }
 
 // countAll counts as far as it is known or may be read. Segments are counted by who
 // has the turn, which the caller may have already.
-func (h *hunt) countAll(known *searchCount, hasTurn bool) (int64, error) {
+func (h *hunt) countAll(ctx context.Context, known *searchCount, hasTurn bool) (int64, error) {
 	tail, all, err := h.countTail(known)
 	if err != nil {
 		return 0, err
@@ -167,7 +167,7 @@ func (h *hunt) countAll(known *searchCount, hasTurn bool) (int64, error) {
 	}
 	switch {
 	case hasTurn:
-	case h.await(known):
+	case h.await(ctx, known):
 		defer known.give()
 	default:
 		h.left = 0
@@ -215,7 +215,7 @@ func (s *Store) CountOn(ctx context.Context, f repo.LogFilter) error {
 					return ctx.Err()
 				}
 			}
-			if _, err = h.countAll(known, true); errors.Is(err, repo.ErrTooBroad) {
+			if _, err = h.countAll(ctx, known, true); errors.Is(err, repo.ErrTooBroad) {
 				more, err = h.remembered > 0, nil
 			}
 			return err
@@ -242,7 +242,7 @@ const turnWait = 50 * time.Millisecond
 
 // await takes the turn to count, and reports whether it did. A request that does not
 // get it answers with what the others found: of many that ask the same, one counts.
-func (h *hunt) await(known *searchCount) bool {
+func (h *hunt) await(ctx context.Context, known *searchCount) bool {
 	begun := known.begun()
 	select {
 	case known.turn <- struct{}{}:
@@ -255,7 +255,7 @@ func (h *hunt) await(known *searchCount) bool {
 	if begun {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(h.ctx, turnWait)
+	ctx, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
 	if !known.take(ctx) {
 		return false
