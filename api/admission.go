@@ -60,6 +60,9 @@ func newAdmission(a Admission, now func() time.Time, log *slog.Logger) *admissio
 	return &admission{reads: newGate("read", a.Reads), searches: newGate("search", a.Searches)}
 }
 
+// crowded reports whether requests wait for a place.
+func (a *admission) crowded() bool { return a.reads.waiting.Load()+a.searches.waiting.Load() > 0 }
+
 // gate lets a number of requests work at once. The next ones wait, first come, first
 // served, and not for long; beyond them a request is turned away at once. So what is
 // accepted is answered soon, however much is asked.

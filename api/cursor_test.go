@@ -120,7 +120,7 @@ func (m *manyParts) CountLogs(ctx context.Context, f repo.LogFilter) (int64, err
 }
 
 // CountOn implements [api.LogReader].
-func (m *manyParts) CountOn(_ context.Context, f repo.LogFilter) error {
+func (m *manyParts) CountOn(_ context.Context, f repo.LogFilter, _ func(time.Duration) time.Duration) error {
 	if f.Search.Match(&repo.Log{RawLine: "x"}) {
 		close(m.counted)
 	}

@@ -24,8 +24,8 @@ type logsResource struct {
 	buffers  buffers
 }
 
-func newLogs(o owner, store LogReader) *logsResource {
-	return &logsResource{store: store, counting: newCounting(o, store), rows: newRenderedLogs(), total: newCache(o, string(cacheLogsTotal), totalWindow, func(ctx context.Context) (int64, error) {
+func newLogs(o owner, store LogReader, crowded func() bool) *logsResource {
+	return &logsResource{store: store, counting: newCounting(o, store, crowded), rows: newRenderedLogs(), total: newCache(o, string(cacheLogsTotal), totalWindow, func(ctx context.Context) (int64, error) {
 		return store.CountLogs(ctx, repo.LogFilter{})
 	})}
 }

@@ -150,7 +150,7 @@ func New(o Options) (*Server, error) {
 	s.exports = make(chan struct{}, exportsAtOnce)
 	s.deckies = newDeckies(own, o.Fleet, o.Log)
 	s.stats = newStats(own, o.Store, s.deckies)
-	s.logs = newLogs(own, o.Store)
+	s.logs = newLogs(own, o.Store, s.admission.crowded)
 	s.histogram = newHistogram(own, o.Store)
 	s.ranking = newRanking(own, o.Store)
 	s.bounty = newBounty(own, o.Store)

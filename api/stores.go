@@ -20,9 +20,9 @@ type LogReader interface {
 	// CountLogs returns how many events the filter chooses, at least: beside
 	// [repo.ErrTooBroad] there may be more.
 	CountLogs(ctx context.Context, f repo.LogFilter) (int64, error)
-	// CountOn counts such a total on, until CountLogs knows it or ctx is done. It leaves
-	// room for others.
-	CountOn(ctx context.Context, f repo.LogFilter) error
+	// CountOn counts such a total on, until CountLogs knows it or ctx is done. After each
+	// piece of work it rests for as long as the function says.
+	CountOn(ctx context.Context, f repo.LogFilter, rest func(worked time.Duration) time.Duration) error
 	// LogsAfter returns up to limit events with an id above after, ascending.
 	LogsAfter(ctx context.Context, after int64, f repo.LogFilter, limit int) ([]repo.Log, error)
 	// LastLogID returns the highest id ever given to an event, 0 when none was.

@@ -136,8 +136,8 @@ func (s *Spy) CountLogs(ctx context.Context, f repo.LogFilter) (int64, error) {
 }
 
 // CountOn implements [api.Store].
-func (s *Spy) CountOn(ctx context.Context, f repo.LogFilter) error {
-	return spiedError(ctx, s, "CountOn", func() error { return s.store.CountOn(ctx, f) })
+func (s *Spy) CountOn(ctx context.Context, f repo.LogFilter, rest func(worked time.Duration) time.Duration) error {
+	return spiedError(ctx, s, "CountOn", func() error { return s.store.CountOn(ctx, f, rest) })
 }
 
 // LogsAfter implements [api.Store].

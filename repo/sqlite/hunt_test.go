@@ -352,19 +352,23 @@ func TestHunt_CountOn(t *testing.T) {
 	index(t, s)
 	rows = append(rows, fillHunt(t, s, rand.New(rand.NewPCG(5, 6)), 2000)...)
 	f := repo.LogFilter{Search: repo.ParseSearch("root")}
+	noRest := func(worked time.Duration) time.Duration {
+		assert.Positive(t, worked)
+		return 0
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, s.CountOn(ended, f), context.Canceled)
+	require.ErrorIs(t, s.CountOn(ended, f, noRest), context.Canceled)
 	_, err := s.CountLogs(t.Context(), f)
 	require.ErrorIs(t, err, repo.ErrTooBroad)
-	require.NoError(t, s.CountOn(t.Context(), f))
+	require.NoError(t, s.CountOn(t.Context(), f, noRest))
 	n, err := s.CountLogs(t.Context(), f)
 	require.NoError(t, err, "one request is enough now")
 	assert.EqualValues(t, len(naive(rows, f)), n)
 
 	f.Start, f.End = huntDay().Add(time.Hour+time.Minute), huntDay().Add(2*time.Hour)
-	require.NoError(t, s.CountOn(t.Context(), f), "it ends, though it may not know all")
-	require.NoError(t, s.CountOn(t.Context(), repo.LogFilter{}))
+	require.NoError(t, s.CountOn(t.Context(), f, noRest), "it ends, though it may not know all")
+	require.NoError(t, s.CountOn(t.Context(), repo.LogFilter{}, noRest))
 }
 
 // TestHunt_OneCounts: of many that ask for the same total at once, few count.

@@ -187,10 +187,11 @@ func (h *hunt) countAll(ctx context.Context, known *searchCount, hasTurn bool) (
 }
 
 // CountOn counts a total on for which [Store.CountLogs] returned [repo.ErrTooBroad],
-// until it is exact, nothing more can be remembered of it or ctx is done. It rests as
-// long as it works. Whoever asks for that total meanwhile gets what is counted already,
-// and does not count.
-func (s *Store) CountOn(ctx context.Context, f repo.LogFilter) error {
+// until it is exact, nothing more can be remembered of it or ctx is done. After each
+// piece of work, of some hundredths of a second, it rests for as long as the function
+// says. Whoever asks for that total meanwhile gets what is counted already, and does
+// not count.
+func (s *Store) CountOn(ctx context.Context, f repo.LogFilter, rest func(worked time.Duration) time.Duration) error {
 	if f.Search == nil {
 		return nil
 	}
@@ -223,11 +224,11 @@ func (s *Store) CountOn(ctx context.Context, f repo.LogFilter) error {
 		if err != nil || !more {
 			return wrapped("count on", err)
 		}
-		rest := time.NewTimer(time.Since(began))
+		pause := time.NewTimer(rest(time.Since(began)))
 		select {
-		case <-rest.C:
+		case <-pause.C:
 		case <-ctx.Done():
-			rest.Stop()
+			pause.Stop()
 		}
 	}
 }
