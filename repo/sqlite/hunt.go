@@ -105,17 +105,26 @@ func (h *hunt) candidates(s segment) (trigram.Set, error) {
 	set := trigram.NewSet(blocks)
 	set.Fill(blocks)
 	h.set = trigram.NewSet(blocks)
-	for _, r := range h.ranges {
+	rarest, fewest := 0, blocks+1
+	for i, r := range h.ranges {
 		if err := h.ctx.Err(); err != nil {
 			return nil, err
 		}
 		if err := h.find(s, r); err != nil {
 			return nil, err
 		}
+		if n := h.set.Len(); n < fewest {
+			rarest, fewest = i, n
+		}
 		set.And(h.set)
 		if set.Len() == 0 {
 			break
 		}
+	}
+	// What is rare in one segment mostly is in the next: asked for first, it often
+	// answers alone.
+	if len(h.ranges) > 0 {
+		h.ranges[0], h.ranges[rarest] = h.ranges[rarest], h.ranges[0]
 	}
 	return set, nil
 }
