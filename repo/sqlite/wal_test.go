@@ -59,6 +59,28 @@ func TestPurge_BesideReader(t *testing.T) {
 	require.NoError(t, db.Close())
 }
 
+// TestWAL_ShortLogWaitsForNobody has a reader that does not end: while the log is
+// short no commit waits for it, and nobody is told of it.
+func TestWAL_ShortLogWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	var log bytes.Buffer
+	s := clone(t, template(t), sqlite.Options{Path: path, BusyTimeout: time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	tx, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	var n int
+	require.NoError(t, tx.QueryRowContext(ctx, "SELECT count(*) FROM logs").Scan(&n))
+	for range 3 {
+		require.NoError(t, s.Commit(ctx, someEvents(1)))
+	}
+	assert.Empty(t, log.String())
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, db.Close())
+}
+
 // TestWAL_IsBounded commits much more than the bound: the log must not grow with
 // it.
 func TestWAL_IsBounded(t *testing.T) {
