@@ -64,6 +64,23 @@ func typedRange(t *testing.T, browser context.Context) {
 	assert.Equal(t, "2025-03-09T07:00:00.000Z", p.eval(start), "what is no time changes nothing")
 	p.run("leave it", chromedp.KeyEvent("\u001b"))
 	p.until(`!document.querySelector('#how-times')`)
+
+	// Who is faster than the page keeps what is typed.
+	p.eval(`(async () => {
+		const i = document.querySelector('` + from + `');
+		const type = (text) => {
+			Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(i, text);
+			i.dispatchEvent(new Event('input', { bubbles: true }));
+		};
+		i.focus();
+		type('2025-03-09T08:00Z');
+		await new Promise((done) => setTimeout(done, 50));
+		i.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+		type('2025-03-09 0');
+	})()`)
+	p.until(start + ` === '2025-03-09T08:00:00.000Z'`)
+	p.settled()
+	assert.Equal(t, "2025-03-09 0", p.eval(`document.querySelector('`+from+`').value`))
 	p.eval(`document.querySelector('[aria-label="Clear the range"]').click()`)
 	p.until(`document.querySelector('.count').textContent === '21 events'`)
 	write(p, from, "-6h")

@@ -1,6 +1,6 @@
 // The range of time: typed as people write times, or chosen.
 
-import { html, useEffect, useState } from './vendor/htm-preact.js';
+import { html, useEffect, useRef, useState } from './vendor/htm-preact.js';
 import { utc } from './text.js';
 
 const units = { m: 60000, min: 60000, h: 3600000, d: 86400000, w: 604800000 };
@@ -39,16 +39,20 @@ function written(iso) {
 function TimeBox({ label, example, value, onTime, onBad }) {
   const [text, set] = useState(written(value));
   const [bad, setBad] = useState(false);
+  // Whoever goes on typing while the page still turns to the last time keeps the text.
+  const typing = useRef(false);
   const reset = (isBad) => { setBad(isBad); onBad(isBad); };
-  useEffect(() => { set(written(value)); reset(false); }, [value]);
+  const restore = () => { typing.current = false; set(written(value)); reset(false); };
+  useEffect(() => { if (!typing.current) restore(); }, [value]);
   const take = () => {
+    typing.current = false;
     if (text === written(value)) { reset(false); return; }
     const t = parseTime(text);
     reset(t === null);
     if (t !== null) { set(written(t)); onTime(t); }
   };
   return html`<input type="text" class="moment" aria-label=${label} placeholder=${label + ', e.g. ' + example} title=${value ? utc(value) : undefined} value=${text} aria-invalid=${bad ? 'true' : undefined} aria-describedby=${bad ? 'how-times' : undefined}
-    maxlength="40" autocomplete="off" spellcheck=${false} onInput=${(e) => set(e.target.value)} onBlur=${take} onKeyDown=${(e) => { if (e.key === 'Enter') take(); else if (e.key === 'Escape') { set(written(value)); reset(false); } }} />`;
+    maxlength="40" autocomplete="off" spellcheck=${false} onInput=${(e) => { typing.current = true; set(e.target.value); }} onBlur=${take} onKeyDown=${(e) => { if (e.key === 'Enter') take(); else if (e.key === 'Escape') restore(); }} />`;
 }
 
 export function Range({ params, change }) {
