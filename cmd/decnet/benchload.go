@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,8 +104,11 @@ func (p process) benchLoad(ctx context.Context, c *benchLoadCommand) error {
 	return nil
 }
 
+// cowrieLine is how lines of Cowrie begin.
+const cowrieLine = `{"eventid":`
+
 // feed returns lines made up of the present: those of each second are of the second
-// before it.
+// before it. All are in decnet's own form.
 func (p process) feed(rate int) (next func() []byte, err error) {
 	begin := func() (*seed.Generator, error) {
 		now := p.now()
@@ -115,12 +119,17 @@ func (p process) feed(rate int) (next func() []byte, err error) {
 		return nil, err
 	}
 	return func() []byte {
-		if lines.Row() >= int64(rate) {
-			if again, err := begin(); err == nil {
-				lines = again
+		for {
+			if lines.Row() >= int64(rate) {
+				if again, err := begin(); err == nil {
+					lines = again
+				}
+			}
+			// A file has one form, which its first lines tell: Cowrie's would be another.
+			if line := lines.Next(); !bytes.HasPrefix(line, []byte(cowrieLine)) {
+				return line
 			}
 		}
-		return lines.Next()
 	}, nil
 }
 
