@@ -366,8 +366,16 @@ func TestHunt_CountOn(t *testing.T) {
 	require.NoError(t, err, "one request is enough now")
 	assert.EqualValues(t, len(naive(rows, f)), n)
 
+	// Of a range, too, whose ends cut segments and the tail.
 	f.Start, f.End = huntDay().Add(time.Hour+time.Minute), huntDay().Add(2*time.Hour)
-	require.NoError(t, s.CountOn(t.Context(), f, noRest), "it ends, though it may not know all")
+	_, err = s.CountLogs(t.Context(), f)
+	require.ErrorIs(t, err, repo.ErrTooBroad)
+	require.NoError(t, s.CountOn(t.Context(), f, noRest))
+	n, err = s.CountLogs(t.Context(), f)
+	require.NoError(t, err)
+	assert.EqualValues(t, len(naive(rows, f)), n)
+	f.Start = f.Start.Add(time.Minute)
+	assert.EqualValues(t, len(naive(rows, f)), countAll(t, s, f), "another range, by asking again")
 	require.NoError(t, s.CountOn(t.Context(), repo.LogFilter{}, noRest))
 }
 

@@ -14,7 +14,8 @@ import (
 	"decnet/repo/sqlite/trigram"
 )
 
-// countedSearches is how many searches are remembered: some kilobytes each.
+// countedSearches is how many searches are remembered, and ranges of searches: some
+// kilobytes each.
 const countedSearches = 256
 
 // searchCounts remembers how many rows a search found in each segment. The rows of a
@@ -28,7 +29,7 @@ type searchCounts struct {
 	least int64
 }
 
-// searchCount is what is remembered of one search.
+// searchCount is what is remembered of one search, or of one search in one range.
 type searchCount struct {
 	// turn is taken by whoever counts segments: the others take what that one found.
 	turn chan struct{}
@@ -149,40 +150,49 @@ func (s *Store) countByIndex(ctx context.Context, tx *sql.Tx, f repo.LogFilter) 
 	if err != nil {
 		return 0, err
 	}
-	return h.countAll(ctx, s.counts.of(exprKey(f.Search), h.version), false)
+	return h.countAll(ctx, s.memoryOf(f, h), false)
+}
+
+// countMemory is what is remembered for a search of a range: of the segments that lie
+// within it what any range remembers, of those that it cuts, and of the rows behind
+// all segments, what this one does. Without a range both are the same.
+type countMemory struct{ any, own *searchCount }
+
+func (s *Store) memoryOf(f repo.LogFilter, h *hunt) countMemory {
+	known := s.counts.of(exprKey(f.Search), h.version)
+	if h.span == whole() {
+		return countMemory{known, known}
+	}
+	return countMemory{known, s.counts.of(filterKey(f), h.version)}
 }
 
 // countAll counts as far as it is known or may be read. Segments are counted by who
 // has the turn, which the caller may have already.
-func (h *hunt) countAll(ctx context.Context, known *searchCount, hasTurn bool) (int64, error) {
-	tail, all, err := h.countTail(known)
+func (h *hunt) countAll(ctx context.Context, m countMemory, hasTurn bool) (int64, error) {
+	tail, all, err := h.countTail(m.own)
 	if err != nil {
 		return 0, err
 	}
-	unbounded := h.span == whole()
-	if unbounded {
-		if sum, ok := known.total(h.version); ok && all {
-			return tail + sum, nil
-		}
+	if sum, ok := m.own.total(h.version); ok && all {
+		return tail + sum, nil
 	}
 	switch {
 	case hasTurn:
-	case h.await(ctx, known):
-		defer known.give()
+	case h.await(ctx, m.own):
+		defer m.own.give()
 	default:
 		h.left = 0
 	}
-	sum, counted, err := h.countSegments(known)
-	switch {
-	case err != nil:
+	sum, counted, err := h.countSegments(m)
+	if err != nil {
 		return 0, err
-	case !all || !counted:
-		known.setLeftOver(true)
-		return tail + sum, repo.ErrTooBroad
-	case unbounded:
-		known.setTotal(h.version, sum)
 	}
-	known.setLeftOver(false)
+	if !all || !counted {
+		m.own.setLeftOver(true)
+		return tail + sum, repo.ErrTooBroad
+	}
+	m.own.setTotal(h.version, sum)
+	m.own.setLeftOver(false)
 	return tail + sum, nil
 }
 
@@ -195,10 +205,10 @@ func (s *Store) CountOn(ctx context.Context, f repo.LogFilter, rest func(worked 
 	if f.Search == nil {
 		return nil
 	}
-	var known *searchCount
+	var memory countMemory
 	defer func() {
-		if known != nil {
-			known.give()
+		if memory.own != nil {
+			memory.own.give()
 		}
 	}()
 	for {
@@ -209,14 +219,14 @@ func (s *Store) CountOn(ctx context.Context, f repo.LogFilter, rest func(worked 
 			if err != nil {
 				return err
 			}
-			if known == nil {
-				known = s.counts.of(exprKey(f.Search), h.version)
-				if !known.take(ctx) {
-					known = nil
+			if memory.own == nil {
+				m := s.memoryOf(f, h)
+				if !m.own.take(ctx) {
 					return ctx.Err()
 				}
+				memory = m
 			}
-			if _, err = h.countAll(ctx, known, true); errors.Is(err, repo.ErrTooBroad) {
+			if _, err = h.countAll(ctx, memory, true); errors.Is(err, repo.ErrTooBroad) {
 				more, err = h.remembered > 0, nil
 			}
 			return err
@@ -290,25 +300,21 @@ func (c *searchCount) begun() bool {
 
 // countSegments counts the rows of all segments, as far as they are known or may be
 // read.
-func (h *hunt) countSegments(known *searchCount) (sum int64, all bool, err error) {
+func (h *hunt) countSegments(m countMemory) (sum int64, all bool, err error) {
 	all = true
 	for _, seg := range slices.Backward(h.segments) {
 		if !h.meets(seg) {
 			continue
 		}
-		// What is remembered is of the whole segment.
-		whole := seg.firstTime >= h.span.first && seg.lastTime <= h.span.last
-		if whole {
-			if n, ok := known.get(seg); ok {
-				sum += n
-				continue
-			}
+		known := m.own
+		if seg.firstTime >= h.span.first && seg.lastTime <= h.span.last {
+			known = m.any
 		}
-		memory := known
-		if !whole {
-			memory = &searchCount{segments: map[int64]segmentCount{}}
+		if n, ok := known.get(seg); ok {
+			sum += n
+			continue
 		}
-		n, done, err := h.countSegment(memory, seg)
+		n, done, err := h.countSegment(known, seg)
 		if err != nil {
 			return 0, false, err
 		}
@@ -362,9 +368,6 @@ func (h *hunt) countSegment(known *searchCount, s segment) (sum int64, all bool,
 // may be read and were not counted before.
 func (h *hunt) countTail(known *searchCount) (n int64, all bool, err error) {
 	tail, all := h.tail, true
-	if h.span != whole() {
-		known = &searchCount{} // what is remembered is of all times
-	}
 	before, next := known.behind(tail.first, h.removed)
 	tail.first = next
 	if tail.last-tail.first >= h.left {
@@ -377,7 +380,7 @@ func (h *hunt) countTail(known *searchCount) (n int64, all bool, err error) {
 	}
 	n += before
 	known.setBehind(segmentCount{h.tail.first, tail.last, h.removed, n})
-	if !all && h.span == whole() {
+	if !all {
 		h.remembered++
 	}
 	return n, all, nil
