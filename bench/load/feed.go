@@ -31,7 +31,10 @@ type Fed struct {
 	// Lag is how long a line waited for its commit at most, in seconds, as the service
 	// tells of any of its sources four times a second.
 	Lag float64 `json:"lag_seconds"`
-	// Problem is why lines could not be written or the lag not be told.
+	// Rejected is how many lines the service did not understand meanwhile: those were
+	// not the load that was meant.
+	Rejected int64 `json:"rejected"`
+	// Problem is why lines could not be written, were rejected or their lag not told.
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -40,26 +43,45 @@ const (
 	lagPause  = 250 * time.Millisecond
 )
 
-// start writes lines and watches the lag until stop is called, which waits for both.
-func (f *Feed) start(ctx context.Context, now func() time.Time, lag func(context.Context) (float64, error)) (stop func() *Fed) {
+// intake is what the service tells of the lines that it reads.
+type intake struct {
+	lag      float64 // the longest of its sources, in seconds
+	rejected int64   // since the service was started
+}
+
+// start writes lines and watches what becomes of them until stop is called, which
+// waits for both.
+func (f *Feed) start(ctx context.Context, now func() time.Time, look func(context.Context) (intake, error)) (stop func() *Fed) {
+	first, watched := look(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	var fed Fed
-	var wrote, watched error
+	var wrote error
 	var both sync.WaitGroup
 	began := now()
 	both.Go(func() { fed.Lines, wrote = f.write(ctx, began, now) })
-	both.Go(func() {
-		watched = every(ctx, lagPause, func() error {
-			most, err := lag(ctx)
-			fed.Lag = max(fed.Lag, most)
-			return err
+	if watched == nil {
+		both.Go(func() {
+			watched = every(ctx, lagPause, func() error {
+				seen, err := look(ctx)
+				if errors.Is(err, errRefused) {
+					return nil // for overload, which tells nothing of the lines
+				}
+				if err != nil {
+					return err
+				}
+				fed.Lag, fed.Rejected = max(fed.Lag, seen.lag), max(fed.Rejected, seen.rejected-first.rejected)
+				return nil
+			})
 		})
-	})
+	}
 	return func() *Fed {
 		took := now().Sub(began)
 		cancel()
 		both.Wait()
 		fed.Rate = float64(fed.Lines) / max(took.Seconds(), 0.001)
+		if fed.Rejected > 0 {
+			watched = errors.Join(watched, fmt.Errorf("%d were rejected", fed.Rejected))
+		}
 		if err := errors.Join(wrote, watched); err != nil {
 			fed.Problem = err.Error()
 		}
@@ -105,37 +127,40 @@ func every(ctx context.Context, pause time.Duration, do func() error) error {
 	}
 }
 
-// lag asks the service for the longest lag of its sources, in seconds. A refusal for
-// overload tells nothing.
-func (r *run) lag(ctx context.Context, client *http.Client) (float64, error) {
+// errRefused is a refusal for overload.
+var errRefused = errors.New("ask for the lag: refused for overload")
+
+// intake asks the service.
+func (r *run) intake(ctx context.Context, client *http.Client) (intake, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(r.options.URL, "/")+"/api/v1/ingest/status", http.NoBody)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the lag: %w", err)
+		return intake{}, fmt.Errorf("ask for the lag: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+r.token)
 	resp, err := client.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the lag: %w", err)
+		return intake{}, fmt.Errorf("ask for the lag: %w", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was only read
 	switch resp.StatusCode {
 	case http.StatusServiceUnavailable:
-		return 0, nil
+		return intake{}, errRefused
 	case http.StatusOK:
 	default:
-		return 0, fmt.Errorf("ask for the lag: status %d", resp.StatusCode)
+		return intake{}, fmt.Errorf("ask for the lag: status %d", resp.StatusCode)
 	}
 	var status struct {
-		Sources []struct {
+		Rejected int64 `json:"rejected"`
+		Sources  []struct {
 			Lag float64 `json:"lag_seconds"`
 		} `json:"sources"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&status); err != nil {
-		return 0, fmt.Errorf("ask for the lag: %w", err)
+		return intake{}, fmt.Errorf("ask for the lag: %w", err)
 	}
-	most := 0.0
+	seen := intake{rejected: status.Rejected}
 	for _, s := range status.Sources {
-		most = max(most, s.Lag)
+		seen.lag = max(seen.lag, s.Lag)
 	}
-	return most, nil
+	return seen, nil
 }

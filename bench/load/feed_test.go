@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,19 +80,27 @@ func TestRun_FeedFails(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fail   error
 		broken bool
-		want   string
+		// rejects is how many more lines are rejected at each look.
+		rejects int64
+		want    string
 	}{
 		"disk":   {fail: errors.New("no space left"), want: "no space left"},
 		"status": {broken: true, want: "ask for the lag: status 418"},
+		"form":   {rejects: 7, want: "were rejected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var looks atomic.Int64
 			w := testutil.New(t, testutil.TCP(), testutil.Broken(func(rw http.ResponseWriter, r *http.Request) bool {
-				broken := tc.broken && r.URL.Path == "/api/v1/ingest/status"
-				if broken {
-					rw.WriteHeader(http.StatusTeapot)
+				if r.URL.Path != "/api/v1/ingest/status" {
+					return false
 				}
-				return broken
+				if tc.broken {
+					rw.WriteHeader(http.StatusTeapot)
+				} else {
+					_, _ = fmt.Fprintf(rw, `{"rejected":%d}`, 50+tc.rejects*looks.Add(1))
+				}
+				return true
 			}))
 			o := options(w)
 			o.Duration = 600 * time.Millisecond

@@ -164,7 +164,7 @@ func (r *run) measure(ctx context.Context) *Report {
 	own := watch(ctx, r.options.Now, func(context.Context) (reading, error) { return readProc(os.Getpid()) })
 	fed := func() *Fed { return nil }
 	if feed := r.options.Feed; feed != nil {
-		fed = feed.start(ctx, r.options.Now, func(ctx context.Context) (float64, error) { return r.lag(ctx, client) })
+		fed = feed.start(ctx, r.options.Now, func(ctx context.Context) (intake, error) { return r.intake(ctx, client) })
 	}
 	r.windows.begin = r.options.Now()
 	// Answers that come late have windows of their own, so that they don't count as

@@ -45,7 +45,7 @@ func (r *Report) writeRest(to io.Writer) (err error) {
 	if f := r.Fed; f != nil {
 		p("%d lines came in, %.0f a second, and waited %.2f s for their commit at most.\n", f.Lines, f.Rate, f.Lag)
 		if f.Problem != "" {
-			p("They were not all written, or their lag is not known: %s.\n", f.Problem)
+			p("They were not all written or understood, or their lag is not known: %s.\n", f.Problem)
 		}
 	}
 	if r.Drift != nil {

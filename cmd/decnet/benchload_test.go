@@ -62,6 +62,7 @@ func TestBenchLoad_Feeds(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &report))
 	require.NotNil(t, report.Fed)
 	assert.Positive(t, report.Fed.Lines)
+	assert.Zero(t, report.Fed.Rejected)
 	assert.Contains(t, stdout, "lines came in")
 	c := p.admin(t)
 	var page logPage
