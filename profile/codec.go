@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -37,17 +38,41 @@ func (s *State) Marshal() ([]byte, error) {
 // Anything else is an error. It does not keep b, and allocates no more than a
 // small multiple of its length.
 func Unmarshal(b []byte) (*State, error) {
+	s := &State{}
+	if err := s.unmarshal(b); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Decoder reads the profiles of many states. It keeps the room that one state
+// took for the next, which is most of what [Unmarshal] costs. The zero value is
+// ready; it is not safe for concurrent use.
+type Decoder struct{ state State }
+
+// Attacker is [State.Attacker] of what Marshal wrote; anything else is an error.
+// It keeps neither b nor anything of what it returned before.
+func (d *Decoder) Attacker(b []byte) (repo.Attacker, error) {
+	if err := d.state.unmarshal(b); err != nil {
+		return repo.Attacker{}, err
+	}
+	return d.state.Attacker(), nil
+}
+
+// unmarshal makes s the state that is stored in b, whatever it was before, in the
+// room that it has. After an error s means nothing, and may be used again.
+func (s *State) unmarshal(b []byte) error {
 	if len(b) < 1+checksumSize {
-		return nil, errShort
+		return errShort
 	}
 	b, sum := b[:len(b)-checksumSize], binary.LittleEndian.Uint32(b[len(b)-checksumSize:])
 	if sum != checksum(b) {
-		return nil, errChecksum
+		return errChecksum
 	}
 	if b[0] != version {
-		return nil, fmt.Errorf("profile state: version %d is not known", b[0])
+		return fmt.Errorf("profile state: version %d is not known", b[0])
 	}
-	return decodeBody(b[1:])
+	return s.decodeBody(b[1:])
 }
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
@@ -154,31 +179,38 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func decodeBody(b []byte) (*State, error) {
+func (s *State) decodeBody(b []byte) error {
 	// One copy, into which all texts point.
 	r := &reader{bytes: b, text: string(b)}
-	s := &State{
-		events: r.int(), first: r.time(0), last: r.time(0),
-		bounties: r.int(), credentials: r.int(),
-	}
+	s.events, s.first, s.last = r.int(), r.time(0), r.time(0)
+	s.bounties, s.credentials = r.int(), r.int()
 	s.decodeNames(r)
 	s.decodeRecent(r)
 	s.beat.decode(r)
 	s.traces.decode(r)
 	s.phases.decode(r)
 	if r.failed || r.at != len(r.bytes) || s.last < s.first {
-		return nil, errCorrupt
+		return errCorrupt
 	}
-	return s, nil
+	return nil
+}
+
+// sized is a list of n elements, in the room of one that is not needed any more.
+// There is room for one more element, since an event is about to be added.
+func sized[T any](list []T, n int) []T {
+	if n <= cap(list) {
+		return list[:n]
+	}
+	return make([]T, n, n+1)
 }
 
 func (s *State) decodeNames(r *reader) {
-	s.services = make([]string, r.count(MaxServices))
+	s.services = sized(s.services, r.count(MaxServices))
 	for i := range s.services {
 		s.services[i] = r.string(MaxName)
 		r.check(i == 0 || s.services[i-1] < s.services[i])
 	}
-	s.deckies = make([]contact, r.count(MaxDeckies))
+	s.deckies = sized(s.deckies, r.count(MaxDeckies))
 	var before int64
 	for i := range s.deckies {
 		before = r.time(before)
@@ -187,7 +219,7 @@ func (s *State) decodeNames(r *reader) {
 }
 
 func (s *State) decodeRecent(r *reader) {
-	s.commands.items = make([]dated[command], r.count(repo.RecentCommands))
+	s.commands.items, s.commands.bytes = sized(s.commands.items, r.count(repo.RecentCommands)), 0
 	var before int64
 	for i := range s.commands.items {
 		before = r.time(before)
@@ -195,23 +227,28 @@ func (s *State) decodeRecent(r *reader) {
 		s.commands.items[i] = dated[command]{at: before, size: c.size(), value: c}
 		s.commands.bytes += c.size()
 	}
-	s.prints.items = make([]dated[json.RawMessage], r.count(repo.MaxFingerprints))
+	s.prints.items, s.prints.bytes = sized(s.prints.items, r.count(repo.MaxFingerprints)), 0
 	before = 0
+	var own []byte
+	base := r.at
+	if len(s.prints.items) > 0 {
+		own = bytes.Clone(r.bytes[base:]) // one copy for all
+	}
 	for i := range s.prints.items {
 		before = r.time(before)
 		from, to := r.span(MaxFingerprintSize)
-		p := json.RawMessage(r.text[from:to])
+		p := json.RawMessage(own[from-base : to-base : to-base])
 		s.prints.items[i] = dated[json.RawMessage]{at: before, size: len(p), value: p}
 		s.prints.bytes += len(p)
 	}
 }
 
 func (b *beat) decode(r *reader) {
-	b.main, b.late = r.times(maxChain), r.times(maxChain)
+	b.main, b.late = r.times(b.main, maxChain), r.times(b.late, maxChain)
 	b.sealed = gaps{
 		n: r.uint(), sum: r.uint(), squareH: r.uint(), squareL: r.uint(), min: r.uint(), max: r.uint(),
 	}
-	b.sketch.buckets = make([]bucket, r.count(maxBucket+1))
+	b.sketch.buckets = sized(b.sketch.buckets, r.count(maxBucket+1))
 	var index, total uint64
 	for i := range b.sketch.buckets {
 		step := r.uint()
@@ -225,7 +262,7 @@ func (b *beat) decode(r *reader) {
 }
 
 func (r *traces) decode(in *reader) {
-	r.guesses = make([]guess, in.count(maxGuesses))
+	r.guesses = sized(r.guesses, in.count(maxGuesses))
 	for i := range r.guesses {
 		r.guesses[i] = guess{in.string(maxGuess), in.int()}
 		in.check(i == 0 || r.guesses[i-1].name < r.guesses[i].name)
@@ -233,7 +270,7 @@ func (r *traces) decode(in *reader) {
 	for i := range r.ttl {
 		r.ttl[i] = in.int()
 	}
-	r.hops = make([]hop, in.count(maxHop))
+	r.hops = sized(r.hops, in.count(maxHop))
 	for i := range r.hops {
 		d := in.uint()
 		in.check(d >= 1 && d <= maxHop && (i == 0 || uint8(d) > r.hops[i-1].distance))
@@ -244,6 +281,7 @@ func (r *traces) decode(in *reader) {
 	tools := in.uint()
 	in.check(tools < uint64(toolsEnd))
 	r.tools = toolSet(tools)
+	r.lastAgent = ""
 }
 
 func (p *phases) decode(r *reader) {
@@ -251,7 +289,7 @@ func (p *phases) decode(r *reader) {
 	r.check(transferred <= 1)
 	p.transferred, p.transfer = transferred == 1, r.time(0)
 	p.large = r.int()
-	p.recon = r.times(maxRecon)
+	p.recon = r.times(p.recon, maxRecon)
 }
 
 // reader takes the parts off a stored state. The first thing that is wrong makes
@@ -301,10 +339,8 @@ func (r *reader) time(before int64) int64 {
 	return before + int64(d)
 }
 
-func (r *reader) times(limit int) []int64 {
-	// Room for one more: an event is about to be added.
-	n := r.count(limit)
-	times := make([]int64, n, n+1)
+func (r *reader) times(room []int64, limit int) []int64 {
+	times := sized(room, r.count(limit))
 	var before int64
 	for i := range times {
 		before = r.time(before)

@@ -131,6 +131,25 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
+// TestDecoder_TellsOfEachStateWhatUnmarshalTells: nothing of one profile is left in
+// the next, be that smaller or damaged.
+func TestDecoder_TellsOfEachStateWhatUnmarshalTells(t *testing.T) {
+	t.Parallel()
+	var d profile.Decoder
+	var got, want []repo.Attacker
+	for _, n := range []int{300, 0, 3, 1000, 1, 40, 300, 7} {
+		data, err := typical(n).Marshal()
+		require.NoError(t, err)
+		_, err = d.Attacker(profile.Seal(data[1 : len(data)-9]))
+		require.Error(t, err)
+		a, err := d.Attacker(data)
+		require.NoError(t, err)
+		clear(data)
+		got, want = append(got, a), append(want, stored(t, typical(n)).Attacker())
+	}
+	assert.Equal(t, want, got)
+}
+
 // typical is the state of an attacker with n events of all sorts.
 func typical(n int) *profile.State {
 	events := mixedEvents(rand.New(rand.NewPCG(31, uint64(n))), n)
@@ -160,6 +179,23 @@ func BenchmarkAttacker(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_ = s.Attacker()
+			}
+		})
+	}
+}
+
+// BenchmarkDecoder reads a profile as a page of them does, each time the same.
+func BenchmarkDecoder(b *testing.B) {
+	for _, n := range []int{5, 50, 1000, 20000} {
+		data, err := typical(n).Marshal()
+		require.NoError(b, err)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			var d profile.Decoder
+			for b.Loop() {
+				if _, err := d.Attacker(data); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

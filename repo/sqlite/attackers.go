@@ -169,19 +169,16 @@ const attackerColumns = "a.ip, a.updated_at, a.state, a.first_seen, a.last_seen,
 
 // scanAttacker reads a profile. A damaged one shows what its row has beside it:
 // it must not hide the others of a list.
-func scanAttacker[B []byte | sql.RawBytes](scan func(...any) error) (repo.Attacker, error) {
+func scanAttacker[B []byte | sql.RawBytes](d *profile.Decoder, scan func(...any) error) (repo.Attacker, error) {
 	var ip string
 	var updated, first, last, events int64
 	var state B
 	if err := scan(&ip, &updated, &state, &first, &last, &events); err != nil {
 		return repo.Attacker{}, err
 	}
-	st, err := profile.Unmarshal(state)
+	a, err := d.Attacker(state)
 	if err != nil {
-		st = profile.New()
-	}
-	a := st.Attacker()
-	if err != nil {
+		a = profile.New().Attacker()
 		a.FirstSeen, a.LastSeen, a.EventCount = fromNanos(first), fromNanos(last), events
 	}
 	a.UUID, a.IP, a.UpdatedAt = repo.AttackerUUID(ip), ip, fromNanos(updated)
@@ -295,7 +292,7 @@ func (s *Store) Attacker(ctx context.Context, id string) (repo.Attacker, error) 
 	if !ok {
 		return repo.Attacker{}, fmt.Errorf("attacker: %w", repo.ErrNotFound)
 	}
-	a, err := scanAttacker[[]byte](s.read.QueryRowContext(ctx,
+	a, err := scanAttacker[[]byte](&profile.Decoder{}, s.read.QueryRowContext(ctx,
 		"SELECT "+attackerColumns+" FROM attackers AS a WHERE a.uuid = ?", key).Scan)
 	if err != nil {
 		return repo.Attacker{}, failed("attacker", orNotFound(err))

@@ -6,6 +6,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"decnet/profile"
 	"decnet/repo"
 )
 
@@ -124,9 +125,10 @@ func (s *Store) attackersOf(ctx context.Context, tx *sql.Tx, query string, args 
 	if err != nil {
 		return nil, nil, err
 	}
+	var d profile.Decoder
 	return list, versions, each(rows, func(scan func(...any) error) error {
 		var id, size int64
-		a, err := scanAttacker[sql.RawBytes](func(columns ...any) error { return scan(append([]any{&id, &size}, columns...)...) })
+		a, err := scanAttacker[sql.RawBytes](&d, func(columns ...any) error { return scan(append([]any{&id, &size}, columns...)...) })
 		if err != nil {
 			return err
 		}
