@@ -73,7 +73,7 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	var n int
 	if err = tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err == nil {
 		// Nobody reads the copy before it is whole: it needs no journal.
-		err = conn.Raw(copyPages(ctx, target.base+"?_journal_mode=OFF&_synchronous=OFF"))
+		err = conn.Raw(onDriver(copyPages(ctx, target.base+"?_journal_mode=OFF&_synchronous=OFF")))
 	}
 	return errors.Join(err, ignoreDone(tx.Rollback()), conn.Close())
 }

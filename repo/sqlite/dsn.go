@@ -107,6 +107,8 @@ type connector struct {
 	dsn    string
 	// first is used once, instead of opening another; nil for none.
 	first chan driver.Conn
+	// wrap makes what the pool gets of a connection that was opened; nil changes nothing.
+	wrap func(driver.Conn) (driver.Conn, error)
 }
 
 // Connect implements [driver.Connector].
@@ -118,8 +120,12 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	case conn := <-c.first:
 		return conn, nil
 	default:
-		return c.driver.Open(c.dsn)
 	}
+	conn, err := c.driver.Open(c.dsn)
+	if err != nil || c.wrap == nil {
+		return conn, err
+	}
+	return c.wrap(conn)
 }
 
 // Driver implements [driver.Connector].

@@ -44,14 +44,39 @@ func (r *recorder) Open(name string) (driver.Conn, error) {
 }
 
 func (c recorded) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	c.r.record(text, args)
+	return c.connection.QueryContext(ctx, text, args)
+}
+
+func (c recorded) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	st, err := c.connection.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return recordedStatement{st, st.(driver.StmtQueryContext), st.(driver.StmtExecContext), c.r, text}, nil
+}
+
+type recordedStatement struct {
+	driver.Stmt
+	query driver.StmtQueryContext
+	driver.StmtExecContext
+	r    *recorder
+	text string
+}
+
+func (s recordedStatement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	s.r.record(s.text, args)
+	return s.query.QueryContext(ctx, args)
+}
+
+func (r *recorder) record(text string, args []driver.NamedValue) {
 	q := query{text: text}
 	for _, a := range args {
 		q.args = append(q.args, a.Value)
 	}
-	c.r.mu.Lock()
-	c.r.queries = append(c.r.queries, q)
-	c.r.mu.Unlock()
-	return c.connection.QueryContext(ctx, text, args)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queries = append(r.queries, q)
 }
 
 // plan returns the plans of all queries that call makes.

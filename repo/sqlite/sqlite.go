@@ -187,7 +187,7 @@ func newStore(drv driver.Driver, o Options, name dsn, kept connection) *Store {
 		now:   o.Now,
 		log:   o.Log,
 		write: sql.OpenDB(writer),
-		read:  sql.OpenDB(connector{driver: drv, dsn: name.reader(o)}),
+		read:  sql.OpenDB(connector{driver: drv, dsn: name.reader(o), wrap: newPreparing}),
 
 		searchRows: o.SearchRows,
 		counts:     newSearchCounts(),

@@ -78,7 +78,7 @@ func (s *Store) raw(ctx context.Context, f func(driverConn any) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(conn.Raw(f), conn.Close())
+	return errors.Join(conn.Raw(onDriver(f)), conn.Close())
 }
 
 // Clone returns a store of its own: in memory, or at Options.Path when that is
