@@ -7,18 +7,29 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math"
 
 	"decnet/repo"
 )
 
-// The stored form is the version, the parts of the state one after the other,
-// and a checksum of both. Numbers are varints, times differences to the time
-// before. It is written by hand because it is read and written for every
-// attacker of every batch: encoding/json takes some ten times as long.
-const version = 1
+// The stored form is the version, the lengths of two parts in four bytes each, three
+// parts, and a checksum of all that. The first part has what a profile shows but its
+// fingerprints, which are the second; the third is what only the next event
+// needs. So who shows a profile reads two parts, and computes nothing. Numbers
+// are varints, times differences to the time before. It is written by hand
+// because it is read and written for every attacker of every batch: encoding/json
+// takes some ten times as long.
+//
+// Whoever changes how a behaviour is computed counts the version up: what is stored
+// was computed by the code that stored it.
+//
+// Version 1 had one part, without the behaviour.
+const (
+	version        = 2
+	versionOnePart = 1
+)
 
-const checksumSize = 4
+// headSize is that of the version and of the lengths, in bytes.
+const headSize, checksumSize = 1 + 4 + 4, 4
 
 var (
 	errShort    = errors.New("profile state: too short")
@@ -27,11 +38,24 @@ var (
 )
 
 // Marshal writes the state.
-func (s *State) Marshal() ([]byte, error) {
-	b := make([]byte, 0, s.sizeHint())
-	b = append(b, version)
-	b = s.appendBody(b)
-	return binary.LittleEndian.AppendUint32(b, checksum(b)), nil
+func (s *State) Marshal() []byte {
+	_, b := s.Stored()
+	return b
+}
+
+// Stored returns the profile, as Attacker does, and the state, as Marshal does, for
+// who needs both.
+func (s *State) Stored() (repo.Attacker, []byte) {
+	shown := s.behavior()
+	b := make([]byte, headSize, s.sizeHint())
+	b = shown.append(s.appendTexts(b))
+	prints := len(b)
+	b = s.appendPrints(b)
+	b[0] = version
+	binary.LittleEndian.PutUint32(b[1:], uint32(prints-headSize))
+	binary.LittleEndian.PutUint32(b[5:], uint32(len(b)-prints))
+	b = s.phases.append(s.traces.append(s.beat.append(b)))
+	return s.attacker(&shown), binary.LittleEndian.AppendUint32(b, checksum(b))
 }
 
 // Unmarshal reads what Marshal wrote, also by an older version of this package.
@@ -46,39 +70,89 @@ func Unmarshal(b []byte) (*State, error) {
 }
 
 // Decoder reads the profiles of many states. It keeps the room that one state
-// took for the next, which is most of what [Unmarshal] costs. The zero value is
-// ready; it is not safe for concurrent use.
+// took for the next. The zero value is ready; it is not safe for concurrent use.
 type Decoder struct{ state State }
 
 // Attacker is [State.Attacker] of what Marshal wrote; anything else is an error.
 // It keeps neither b nor anything of what it returned before.
 func (d *Decoder) Attacker(b []byte) (repo.Attacker, error) {
-	if err := d.state.unmarshal(b); err != nil {
+	p, err := partsOf(b)
+	if err != nil {
 		return repo.Attacker{}, err
 	}
-	return d.state.Attacker(), nil
+	if p.version == versionOnePart {
+		if err := d.state.decodeOnePart(p.rest); err != nil {
+			return repo.Attacker{}, err
+		}
+		return d.state.Attacker(), nil
+	}
+	shown, err := d.state.decodeShown(p)
+	if err != nil {
+		return repo.Attacker{}, err
+	}
+	return d.state.attacker(&shown), nil
 }
 
 // unmarshal makes s the state that is stored in b, whatever it was before, in the
 // room that it has. After an error s means nothing, and may be used again.
 func (s *State) unmarshal(b []byte) error {
+	p, err := partsOf(b)
+	if err != nil {
+		return err
+	}
+	if p.version == versionOnePart {
+		return s.decodeOnePart(p.rest)
+	}
+	shown, err := s.decodeShown(p)
+	if err != nil {
+		return err
+	}
+	r := newReader(p.rest)
+	s.beat.decode(r)
+	s.traces.decode(r)
+	s.traces.tcp, s.traces.retransmits = shown.TCPFingerprint, shown.RetransmitCount
+	s.phases.decode(r)
+	return r.end()
+}
+
+// parts are those of a stored state whose checksum is right.
+type parts struct {
+	version             byte
+	texts, prints, rest []byte
+}
+
+func partsOf(b []byte) (parts, error) {
 	if len(b) < 1+checksumSize {
-		return errShort
+		return parts{}, errShort
 	}
 	b, sum := b[:len(b)-checksumSize], binary.LittleEndian.Uint32(b[len(b)-checksumSize:])
 	if sum != checksum(b) {
-		return errChecksum
+		return parts{}, errChecksum
 	}
-	if b[0] != version {
-		return fmt.Errorf("profile state: version %d is not known", b[0])
+	p := parts{version: b[0], rest: b[1:]}
+	switch p.version {
+	case versionOnePart:
+		return p, nil
+	case version:
+	default:
+		return parts{}, fmt.Errorf("profile state: version %d is not known", b[0])
 	}
-	return s.decodeBody(b[1:])
+	if len(b) < headSize {
+		return parts{}, errShort
+	}
+	texts, prints := uint64(binary.LittleEndian.Uint32(b[1:])), uint64(binary.LittleEndian.Uint32(b[5:]))
+	b = b[headSize:]
+	if texts+prints > uint64(len(b)) {
+		return parts{}, errCorrupt
+	}
+	p.texts, p.prints, p.rest = b[:texts], b[texts:texts+prints], b[texts+prints:]
+	return p, nil
 }
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 func (s *State) sizeHint() int {
-	n := 256 + len(s.traces.tcp) + s.prints.bytes + s.commands.bytes
+	n := 384 + len(s.traces.tcp) + s.prints.bytes + s.commands.bytes
 	for _, name := range s.services {
 		n += len(name) + 2
 	}
@@ -89,7 +163,7 @@ func (s *State) sizeHint() int {
 		4*len(s.beat.sketch.buckets)
 }
 
-func (s *State) appendBody(b []byte) []byte {
+func (s *State) appendTexts(b []byte) []byte {
 	b = appendInts(b, s.events, s.first, s.last, s.bounties, s.credentials)
 	b = appendInts(b, int64(len(s.services)))
 	for _, name := range s.services {
@@ -108,14 +182,18 @@ func (s *State) appendBody(b []byte) []byte {
 		b = appendString(appendString(appendString(b, c.value.service), c.value.decky), c.value.text)
 		before = c.at
 	}
+	return b
+}
+
+func (s *State) appendPrints(b []byte) []byte {
 	b = appendInts(b, int64(len(s.prints.items)))
-	before = 0
+	var before int64
 	for _, p := range s.prints.items {
 		b = appendInts(b, p.at-before, int64(len(p.value)))
 		b = append(b, p.value...)
 		before = p.at
 	}
-	return s.phases.append(s.traces.append(s.beat.append(b)))
+	return b
 }
 
 func (b *beat) append(out []byte) []byte {
@@ -145,8 +223,7 @@ func (r *traces) append(b []byte) []byte {
 	for _, h := range r.hops {
 		b = appendInts(b, int64(h.distance), h.count)
 	}
-	b = appendString(appendInts(b, r.tcpAt), r.tcp)
-	return appendInts(b, r.retransmits, int64(r.tools))
+	return appendInts(b, r.tcpAt, int64(r.tools))
 }
 
 func (p *phases) append(b []byte) []byte {
@@ -179,20 +256,34 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func (s *State) decodeBody(b []byte) error {
-	// One copy, into which all texts point.
-	r := &reader{bytes: b, text: string(b)}
+// decodeShown reads what a profile shows. The rest of s is left as it was.
+func (s *State) decodeShown(p parts) (shown behavior, err error) {
+	r := newReader(p.texts)
+	s.decodeTexts(r)
+	shown.decode(r)
+	shown.ofEvents(s.events, s.first, s.last)
+	prints := &reader{bytes: p.prints}
+	s.decodePrints(prints)
+	return shown, errors.Join(r.end(), prints.end())
+}
+
+// decodeOnePart reads version 1.
+func (s *State) decodeOnePart(b []byte) error {
+	r := newReader(b)
+	s.decodeTexts(r)
+	s.decodePrints(r)
+	s.beat.decode(r)
+	s.traces.decodeOnePart(r)
+	s.phases.decode(r)
+	return r.end()
+}
+
+func (s *State) decodeTexts(r *reader) {
 	s.events, s.first, s.last = r.int(), r.time(0), r.time(0)
+	r.check(s.first <= s.last)
 	s.bounties, s.credentials = r.int(), r.int()
 	s.decodeNames(r)
-	s.decodeRecent(r)
-	s.beat.decode(r)
-	s.traces.decode(r)
-	s.phases.decode(r)
-	if r.failed || r.at != len(r.bytes) || s.last < s.first {
-		return errCorrupt
-	}
-	return nil
+	s.decodeCommands(r)
 }
 
 // sized is a list of n elements, in the room of one that is not needed any more.
@@ -218,7 +309,7 @@ func (s *State) decodeNames(r *reader) {
 	}
 }
 
-func (s *State) decodeRecent(r *reader) {
+func (s *State) decodeCommands(r *reader) {
 	s.commands.items, s.commands.bytes = sized(s.commands.items, r.count(repo.RecentCommands)), 0
 	var before int64
 	for i := range s.commands.items {
@@ -227,13 +318,16 @@ func (s *State) decodeRecent(r *reader) {
 		s.commands.items[i] = dated[command]{at: before, size: c.size(), value: c}
 		s.commands.bytes += c.size()
 	}
+}
+
+func (s *State) decodePrints(r *reader) {
 	s.prints.items, s.prints.bytes = sized(s.prints.items, r.count(repo.MaxFingerprints)), 0
-	before = 0
-	var own []byte
-	base := r.at
-	if len(s.prints.items) > 0 {
-		own = bytes.Clone(r.bytes[base:]) // one copy for all
+	if len(s.prints.items) == 0 {
+		return
 	}
+	base := r.at
+	own := bytes.Clone(r.bytes[base:]) // one copy for all
+	var before int64
 	for i := range s.prints.items {
 		before = r.time(before)
 		from, to := r.span(MaxFingerprintSize)
@@ -262,6 +356,20 @@ func (b *beat) decode(r *reader) {
 }
 
 func (r *traces) decode(in *reader) {
+	r.decodeCounts(in)
+	r.tcpAt = in.time(0)
+	r.decodeTools(in)
+}
+
+// decodeOnePart reads version 1.
+func (r *traces) decodeOnePart(in *reader) {
+	r.decodeCounts(in)
+	r.tcpAt, r.tcp = in.time(0), in.string(maxTCP)
+	r.retransmits = in.int()
+	r.decodeTools(in)
+}
+
+func (r *traces) decodeCounts(in *reader) {
 	r.guesses = sized(r.guesses, in.count(maxGuesses))
 	for i := range r.guesses {
 		r.guesses[i] = guess{in.string(maxGuess), in.int()}
@@ -276,11 +384,10 @@ func (r *traces) decode(in *reader) {
 		in.check(d >= 1 && d <= maxHop && (i == 0 || uint8(d) > r.hops[i-1].distance))
 		r.hops[i] = hop{uint8(d), in.int()}
 	}
-	r.tcpAt, r.tcp = in.time(0), in.string(maxTCP)
-	r.retransmits = in.int()
-	tools := in.uint()
-	in.check(tools < uint64(toolsEnd))
-	r.tools = toolSet(tools)
+}
+
+func (r *traces) decodeTools(in *reader) {
+	r.tools = in.tools()
 	r.lastAgent = ""
 }
 
@@ -290,82 +397,6 @@ func (p *phases) decode(r *reader) {
 	p.transferred, p.transfer = transferred == 1, r.time(0)
 	p.large = r.int()
 	p.recon = r.times(p.recon, maxRecon)
-}
-
-// reader takes the parts off a stored state. The first thing that is wrong makes
-// it fail; from then on it gives zeroes.
-type reader struct {
-	bytes  []byte
-	text   string // the same bytes
-	at     int
-	failed bool
-}
-
-func (r *reader) check(ok bool) { r.failed = r.failed || !ok }
-
-func (r *reader) uint() uint64 {
-	if r.failed {
-		return 0
-	}
-	if r.at < len(r.bytes) && r.bytes[r.at] < 0x80 { // most are short
-		r.at++
-		return uint64(r.bytes[r.at-1])
-	}
-	v, n := binary.Uvarint(r.bytes[r.at:])
-	if n <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.at += n
-	return v
-}
-
-func (r *reader) int() int64 {
-	v := r.uint()
-	if v > math.MaxInt64 {
-		r.failed = true
-		return 0
-	}
-	return int64(v)
-}
-
-// time reads a time as its distance to the one before.
-func (r *reader) time(before int64) int64 {
-	d := r.uint()
-	if d > uint64(repo.MaxUnixNano-before) {
-		r.failed = true
-		return before
-	}
-	return before + int64(d)
-}
-
-func (r *reader) times(room []int64, limit int) []int64 {
-	times := sized(room, r.count(limit))
-	var before int64
-	for i := range times {
-		before = r.time(before)
-		times[i] = before
-	}
-	return times
-}
-
-// count reads a number of elements, of which each takes at least a byte.
-func (r *reader) count(limit int) int {
-	n := r.uint()
-	if n > uint64(limit) || n > uint64(len(r.bytes)-r.at) {
-		r.failed = true
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) span(limit int) (from, to int) {
-	n := r.count(limit)
-	r.at += n
-	return r.at - n, r.at
-}
-
-func (r *reader) string(limit int) string {
-	from, to := r.span(limit)
-	return r.text[from:to]
+	n := len(p.recon)
+	r.check(!p.transferred || n == 0 || p.recon[n-1] <= p.transfer)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,6 +32,7 @@ func TestMarshal_AtAnyPointChangesNothing(t *testing.T) {
 		events[i], events[j] = events[j], events[i]
 	})
 	kept, trips := profile.New(), profile.New()
+	var shown profile.Decoder
 	for i := range events {
 		for _, s := range []*profile.State{kept, trips} {
 			s.Add(&events[i])
@@ -37,21 +40,21 @@ func TestMarshal_AtAnyPointChangesNothing(t *testing.T) {
 				s.AddBounty(bountyOf(i))
 			}
 		}
+		a, err := shown.Attacker(trips.Marshal())
+		require.NoError(t, err)
 		trips = stored(t, trips)
 		require.Equal(t, kept.Attacker(), trips.Attacker(), "after %d events", i+1)
+		require.Equal(t, kept.Attacker(), a, "after %d events", i+1)
 	}
-	want, err := kept.Marshal()
-	require.NoError(t, err)
-	got, err := trips.Marshal()
-	require.NoError(t, err)
+	want := kept.Marshal()
+	got := trips.Marshal()
 	assert.Equal(t, want, got)
 }
 
 func TestUnmarshal_DoesNotKeepItsInput(t *testing.T) {
 	t.Parallel()
 	s := typical(100)
-	b, err := s.Marshal()
-	require.NoError(t, err)
+	b := s.Marshal()
 	back, err := profile.Unmarshal(b)
 	require.NoError(t, err)
 	clear(b)
@@ -60,8 +63,7 @@ func TestUnmarshal_DoesNotKeepItsInput(t *testing.T) {
 
 func TestUnmarshal_AnyDamageIsAnError(t *testing.T) {
 	t.Parallel()
-	good, err := typical(100).Marshal()
-	require.NoError(t, err)
+	good := typical(100).Marshal()
 	for n := range good {
 		_, err := profile.Unmarshal(good[:n])
 		require.Error(t, err, "cut to %d bytes", n)
@@ -81,10 +83,9 @@ func TestUnmarshal_RefusesNamesThatAreThereTwice(t *testing.T) {
 	t.Parallel()
 	one, two := at(0, "service-one"), at(time.Second, "service-two")
 	one.Traits.OSGuess, two.Traits.OSGuess = "guess-one", "guess-two"
-	good, err := fold(one, two).Marshal()
-	require.NoError(t, err)
+	good := fold(one, two).Marshal()
 	body := good[1 : len(good)-4]
-	_, err = profile.Unmarshal(profile.Seal(body))
+	_, err := profile.Unmarshal(profile.Seal(body))
 	require.NoError(t, err)
 	for _, kind := range []string{"service", "guess"} {
 		_, err := profile.Unmarshal(profile.Seal(bytes.Replace(body, []byte(kind+"-two"), []byte(kind+"-one"), 1)))
@@ -102,18 +103,28 @@ func TestUnmarshal_NamesAVersionThatItDoesNotKnow(t *testing.T) {
 // must be usable and stay bounded.
 func FuzzUnmarshal(f *testing.F) {
 	for _, n := range []int{0, 1, 10, 200} {
-		b, err := typical(n).Marshal()
-		require.NoError(f, err)
+		b := typical(n).Marshal()
 		f.Add(b[1 : len(b)-4])
 	}
+	old, err := os.ReadFile(filepath.Join("testdata", "state-1"))
+	require.NoError(f, err)
+	f.Add(old[1 : len(old)-4])
 	f.Add([]byte{})
 	f.Add(bytes.Repeat([]byte{0xff}, 64))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		var d profile.Decoder
+		for _, version := range []byte{1, 2} {
+			_, _ = d.Attacker(profile.SealAs(version, body))
+		}
 		s, err := profile.Unmarshal(profile.Seal(body))
 		if err != nil {
-			return
+			if s, err = profile.Unmarshal(profile.SealAs(1, body)); err != nil {
+				return
+			}
 		}
-		s.Attacker()
+		a, err := d.Attacker(s.Marshal())
+		require.NoError(t, err)
+		require.Equal(t, s.Attacker(), a)
 		e := at(time.Second, "ssh")
 		e.Command = "id"
 		for range 3 {
@@ -123,12 +134,26 @@ func FuzzUnmarshal(f *testing.F) {
 		s.Merge(typical(10))
 		s.Merge(s)
 		want := s.Attacker()
-		b, err := s.Marshal()
-		require.NoError(t, err)
+		b := s.Marshal()
 		back, err := profile.Unmarshal(b)
 		require.NoError(t, err)
 		require.Len(t, back.Attacker().Commands, len(want.Commands))
 	})
+}
+
+// TestUnmarshal_ReadsWhatTheVersionBeforeStored: the file is what version 1 made of
+// the same events.
+func TestUnmarshal_ReadsWhatTheVersionBeforeStored(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(filepath.Join("testdata", "state-1"))
+	require.NoError(t, err)
+	s, err := profile.Unmarshal(b)
+	require.NoError(t, err)
+	assert.Equal(t, typical(120).Marshal(), s.Marshal())
+	var d profile.Decoder
+	a, err := d.Attacker(b)
+	require.NoError(t, err)
+	assert.Equal(t, typical(120).Attacker(), a)
 }
 
 // TestDecoder_TellsOfEachStateWhatUnmarshalTells: nothing of one profile is left in
@@ -138,9 +163,8 @@ func TestDecoder_TellsOfEachStateWhatUnmarshalTells(t *testing.T) {
 	var d profile.Decoder
 	var got, want []repo.Attacker
 	for _, n := range []int{300, 0, 3, 1000, 1, 40, 300, 7} {
-		data, err := typical(n).Marshal()
-		require.NoError(t, err)
-		_, err = d.Attacker(profile.Seal(data[1 : len(data)-9]))
+		data := typical(n).Marshal()
+		_, err := d.Attacker(profile.Seal(data[1 : len(data)/2]))
 		require.Error(t, err)
 		a, err := d.Attacker(data)
 		require.NoError(t, err)
@@ -187,8 +211,7 @@ func BenchmarkAttacker(b *testing.B) {
 // BenchmarkDecoder reads a profile as a page of them does, each time the same.
 func BenchmarkDecoder(b *testing.B) {
 	for _, n := range []int{5, 50, 1000, 20000} {
-		data, err := typical(n).Marshal()
-		require.NoError(b, err)
+		data := typical(n).Marshal()
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			var d profile.Decoder
@@ -208,10 +231,7 @@ func BenchmarkMarshalUnmarshal(b *testing.B) {
 			b.ReportAllocs()
 			size := 0
 			for b.Loop() {
-				data, err := s.Marshal()
-				if err != nil {
-					b.Fatal(err)
-				}
+				data := s.Marshal()
 				if _, err := profile.Unmarshal(data); err != nil {
 					b.Fatal(err)
 				}

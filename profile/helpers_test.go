@@ -33,8 +33,7 @@ func fold(events ...repo.Event) *profile.State {
 // stored is the state after a trip through the store.
 func stored(t *testing.T, s *profile.State) *profile.State {
 	t.Helper()
-	b, err := s.Marshal()
-	require.NoError(t, err)
+	b := s.Marshal()
 	back, err := profile.Unmarshal(b)
 	require.NoError(t, err)
 	return back

@@ -106,6 +106,11 @@ func (s *State) AddBounty(b *repo.Bounty) {
 // Attacker fills in all but UUID, IP and UpdatedAt of the profile. Lists are
 // never nil. The caller must not change the bytes of the fingerprints.
 func (s *State) Attacker() repo.Attacker {
+	shown := s.behavior()
+	return s.attacker(&shown)
+}
+
+func (s *State) attacker(shown *behavior) repo.Attacker {
 	a := repo.Attacker{
 		EventCount:      s.events,
 		Services:        append(make([]string, 0, len(s.services)), s.services...),
@@ -114,7 +119,7 @@ func (s *State) Attacker() repo.Attacker {
 		CredentialCount: s.credentials,
 		Fingerprints:    make([]json.RawMessage, 0, len(s.prints.items)),
 		Commands:        make([]repo.Command, 0, len(s.commands.items)),
-		Behavior:        s.behavior(),
+		Behavior:        shown.Behavior,
 	}
 	if s.events > 0 {
 		a.FirstSeen, a.LastSeen = instant(s.first), instant(s.last)
@@ -131,27 +136,6 @@ func (s *State) Attacker() repo.Attacker {
 		})
 	}
 	return a
-}
-
-func (s *State) behavior() repo.Behavior {
-	timing := s.beat.stats()
-	timing.EventCount = s.events
-	timing.Duration = seconds(float64(s.last - s.first))
-	b := repo.Behavior{
-		OSGuess:         s.traces.osGuess(),
-		HopDistance:     s.traces.hopDistance(),
-		TCPFingerprint:  s.traces.tcp,
-		RetransmitCount: s.traces.retransmits,
-		Class:           classOf(&timing, len(s.services)),
-		Tools:           toolNames(s.traces.tools | beatTools(&timing)),
-		Timing:          timing,
-		Phases:          s.phases.summary(),
-	}
-	if b.Class == ClassBeaconing {
-		interval, jitter := *timing.Mean, *timing.CV*100
-		b.BeaconInterval, b.BeaconJitter = &interval, &jitter
-	}
-	return b
 }
 
 func (s *State) addService(name string) {

@@ -90,14 +90,7 @@ func (w *batchWriter) writeAttackers() error {
 }
 
 func (w *batchWriter) writeAttacker(a *attackerInBatch) error {
-	state, err := a.state.Marshal()
-	if err != nil {
-		return err
-	}
-	if state == nil {
-		state = []byte{}
-	}
-	p := a.state.Attacker()
+	p, state := a.state.Stored()
 	search := pack(append(append([]string{a.ip, p.Behavior.Class}, p.Services...), p.Deckies...)...)
 	query := `UPDATE attackers SET first_seen = ?, last_seen = ?, event_count = ?, decky_count = ?,
 		updated_at = ?, search = ?, state = ? WHERE id = ?`
