@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,6 +75,28 @@ func TestAdmission_WhatIsTooMuchIsTurnedAwayAtOnce(t *testing.T) {
 		w.Viewer.Get("/api/v1/logs").OK()
 		assert.Contains(t, string(w.Anonymous.Get("/metrics").OK().Body), `decnet_http_waiting{work="read"} 0`)
 	})
+}
+
+// TestAdmission_FourAtATimeForEachProcessor of either kind, unless it is set.
+func TestAdmission_FourAtATimeForEachProcessor(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string][]string{"reads": {"limit", "1"}, "searches": {"search", "root"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := testutil.New(t, testutil.WallClock())
+				release := w.Calls.Hold("Logs")
+				var under asking
+				places := 4 * runtime.GOMAXPROCS(0)
+				for range places + 1 {
+					under.get(w, http.StatusOK, "/api/v1/logs", query...)
+				}
+				assert.Equal(t, places, w.Calls.Calls("Logs"))
+				release()
+				under.Wait()
+			})
+		})
+	}
 }
 
 // inOrder notes in which order the store is asked.

@@ -66,6 +66,7 @@ func TestExport_IsTheListWhole(t *testing.T) {
 				Fields json.RawMessage `json:"fields"`
 			}
 			require.NoError(t, json.Unmarshal([]byte(lines[i]), &got))
+			assert.NotContains(t, lines[i], `"base64"`, "where nothing was lost")
 			assert.JSONEq(t, row.Fields, string(got.Fields))
 			got.logRow.Fields = row.Fields
 			assert.Equal(t, row, got.logRow)
@@ -129,6 +130,8 @@ func TestExport_CSVRunsNoFormula(t *testing.T) {
 	}
 	text := exportOf(w, "format", "csv")
 	assert.True(t, strings.HasPrefix(text, "\ufeffid,timestamp,"))
+	assert.Contains(t, text, `," x ",`, "readers of CSV may trim what is not quoted")
+	assert.Contains(t, text, `,a=1,`)
 	records, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff"))).ReadAll()
 	require.NoError(t, err)
 	got := map[string]bool{}

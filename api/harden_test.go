@@ -62,9 +62,11 @@ func TestHarden_LogHoldsNoTokenAndNoPassword(t *testing.T) {
 func TestHarden_RequestIDs(t *testing.T) {
 	t.Parallel()
 	w := testutil.New(t)
-	given := w.Anonymous.Request(http.MethodGet, "/healthz", nil)
-	given.Header.Set("X-Request-Id", "trace-42.a_b")
-	assert.Equal(t, "trace-42.a_b", w.Anonymous.Do(given).Header.Get("X-Request-Id"))
+	for _, harmless := range []string{"trace-42.a_b", "azAZ09", strings.Repeat("x", 64)} {
+		r := w.Anonymous.Request(http.MethodGet, "/healthz", nil)
+		r.Header.Set("X-Request-Id", harmless)
+		assert.Equal(t, harmless, w.Anonymous.Do(r).Header.Get("X-Request-Id"))
+	}
 	seen := map[string]bool{}
 	for _, hostile := range []string{"", "a b", strings.Repeat("x", 65), "<script>", "é"} {
 		r := w.Anonymous.Request(http.MethodGet, "/healthz", nil)
@@ -102,6 +104,13 @@ func TestHarden_CORS(t *testing.T) {
 	good := ask(http.MethodGet, "https://soc.example", "/api/v1/stats").OK()
 	assert.Equal(t, "https://soc.example", good.Header.Get("Access-Control-Allow-Origin"))
 	assert.Contains(t, good.Header.Values("Vary"), "Origin")
+	preflight := ask(http.MethodOptions, "https://soc.example", "/api/v1/config/users").Want(http.StatusNoContent)
+	assert.Equal(t, "https://soc.example", preflight.Header.Get("Access-Control-Allow-Origin"))
+	assert.Contains(t, preflight.Header.Get("Access-Control-Allow-Methods"), "DELETE")
+	assert.Contains(t, preflight.Header.Get("Access-Control-Allow-Headers"), "Authorization")
+	refused := ask(http.MethodOptions, "https://evil.example", "/api/v1/config/users")
+	assert.NotEqual(t, http.StatusNoContent, refused.Status)
+	assert.Empty(t, refused.Header.Get("Access-Control-Allow-Methods"))
 	bad := ask(http.MethodGet, "https://evil.example", "/api/v1/stats").OK()
 	assert.Empty(t, bad.Header.Get("Access-Control-Allow-Origin"))
 	none := testutil.New(t)

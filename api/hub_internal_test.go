@@ -1,11 +1,15 @@
 package api
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"decnet/fleet"
 	"decnet/repo"
 )
 
@@ -86,5 +90,64 @@ func TestHub_KeepsWhatItPromises(t *testing.T) {
 		h.push(&message{})
 		_, _, _, behind = h.read(0)
 		assert.True(t, behind)
+		_, _, _, behind = h.read(1)
+		assert.False(t, behind, "no more than was needed")
 	})
+	t.Run("nobody listens", func(t *testing.T) {
+		t.Parallel()
+		s := &Server{hub: bareHub()}
+		s.Publish([]repo.Log{{ID: 7}})
+		batch, _, _, behind := s.hub.read(0)
+		assert.False(t, behind)
+		assert.Empty(t, batch)
+		_, lastID := s.hub.subscribe()
+		assert.EqualValues(t, 7, lastID)
+	})
+}
+
+// TestHub_AllOfARowTakesRoom, whatever an attacker has written the most into.
+func TestHub_AllOfARowTakesRoom(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", hubBytes/2)
+	for name, row := range map[string]repo.Log{"the line": {RawLine: large}, "the fields": {Fields: large}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &Server{hub: bareHub()}
+			s.hub.open.Store(1)
+			for row.ID = 1; row.ID <= 3; row.ID++ {
+				_, _, _, behind := s.hub.read(0)
+				assert.False(t, behind)
+				s.Publish([]repo.Log{row})
+			}
+			_, _, _, behind := s.hub.read(0)
+			assert.True(t, behind, "the oldest made room")
+		})
+	}
+}
+
+// countersOnly answers what a snapshot asks.
+type countersOnly struct{ LogReader }
+
+func (countersOnly) Stats(context.Context) (repo.Stats, error) { return repo.Stats{Logs: 5}, nil }
+
+func (countersOnly) Histogram(context.Context, repo.LogFilter, time.Duration) ([]repo.Bucket, error) {
+	return make([]repo.Bucket, 3), nil
+}
+
+// Deckies implements [Fleet].
+func (countersOnly) Deckies(context.Context) ([]fleet.Decky, error) { return nil, nil }
+
+// TestHub_CountersTakeRoomToo: a histogram may be a megabyte.
+func TestHub_CountersTakeRoomToo(t *testing.T) {
+	t.Parallel()
+	h := bareHub()
+	h.server = &Server{resources: resources{
+		stats:     &statsResource{store: countersOnly{}, deckies: &deckiesResource{fleet: countersOnly{}}},
+		histogram: &histogramResource{store: countersOnly{}},
+	}}
+	m := h.snapshot(t.Context(), true)
+	require.NotEmpty(t, m.stats)
+	require.NotEmpty(t, m.histogram)
+	h.push(m)
+	assert.Equal(t, len(m.stats)+len(m.histogram), h.bytes)
 }

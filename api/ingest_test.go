@@ -36,7 +36,10 @@ func (p *pipeline) Push(_ context.Context, x repo.Push) (repo.Receipt, error) {
 func (p *pipeline) Status() repo.IngestStatus {
 	return repo.IngestStatus{
 		Lines: 4, Accepted: 3, Rejected: 1, Problem: "The disk is full.", LastCommit: time.Date(2026, 4, 17, 12, 0, 0, 0, time.UTC),
-		Sources: []repo.SourceStatus{{Name: "/var/log/\x1b[2J", Kind: "file", State: "following", Lines: 4, Accepted: 3, Rejected: 1, RejectedBy: map[string]int64{"not_json": 1}}},
+		Sources: []repo.SourceStatus{
+			{Name: "/var/log/\x1b[2J", Kind: "file", Format: "cowrie", State: "following", Lines: 4, Accepted: 3, Rejected: 1, RejectedBy: map[string]int64{"not_json": 1}},
+			{Name: "web-01", Kind: "sensor", State: "following"},
+		},
 	}
 }
 
@@ -150,6 +153,7 @@ func TestIngest_StatusAndExplain(t *testing.T) {
 		Problem *string
 		Sources []struct {
 			Name       string
+			Format     *string
 			Problem    *string
 			RejectedBy map[string]int64 `json:"rejected_by"`
 		}
@@ -158,6 +162,9 @@ func TestIngest_StatusAndExplain(t *testing.T) {
 	require.NotNil(t, got.Problem)
 	assert.Equal(t, "The disk is full.", *got.Problem)
 	assert.Nil(t, got.Sources[0].Problem, "null where there is none")
+	require.NotNil(t, got.Sources[0].Format)
+	assert.Equal(t, "cowrie", *got.Sources[0].Format)
+	assert.Nil(t, got.Sources[1].Format, "not known yet")
 	assert.Equal(t, map[string]int64{"not_json": 1}, got.Sources[0].RejectedBy)
 
 	explained := testutil.Decode[struct {

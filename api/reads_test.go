@@ -388,10 +388,13 @@ func TestHealth_WhileTheDatabaseFails(t *testing.T) {
 	h := testutil.Decode[healthAnswer](r)
 	assert.Equal(t, "failing", h.Components["database"].Status)
 	assert.NotContains(t, string(r.Body), "/var/lib")
-	w.Clock.Advance(time.Minute) // but not for ever
+	w.Clock.Advance(time.Minute - 5*time.Second - time.Nanosecond)
+	w.Viewer.Get("/api/v1/health").Want(http.StatusServiceUnavailable)
+	w.Clock.Advance(time.Nanosecond) // a minute, and no longer
 	w.Viewer.Get("/api/v1/health").Want(http.StatusInternalServerError)
 	w.Calls.Fail("Users", nil)
 	w.Calls.Fail("Ping", nil)
+	w.Clock.Advance(time.Second)
 	w.Viewer.Get("/api/v1/health").OK()
 }
 

@@ -121,6 +121,26 @@ func TestStream_ResumesWithoutGapOrDouble(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+// TestStream_WhatTheClientHasIsNotSentAgain: it may know rows from the list before
+// they are published.
+func TestStream_WhatTheClientHasIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string][]string{"all": nil, "filtered": {"start_time", "2020-01-01"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := testutil.New(t)
+			w.Seed(3)
+			first := w.Viewer.Open(http.Header{"Last-Event-Id": {"4"}}, query...)
+			second := w.Viewer.Open(http.Header{"Last-Event-Id": {"5"}}, query...)
+			first.Until("histogram")
+			second.Until("histogram")
+			w.Seed(4)
+			assert.Equal(t, []int64{5, 6, 7}, first.Until("logs").LogIDs())
+			assert.Equal(t, []int64{6, 7}, second.Until("logs").LogIDs())
+		})
+	}
+}
+
 // TestStream_ResumesFromBeforeTheFirstRow: also a client that has seen no row yet
 // has a place to go on from.
 func TestStream_ResumesFromBeforeTheFirstRow(t *testing.T) {
