@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -62,8 +63,14 @@ func appendEscaped(b []byte, s string, isJSON bool) []byte {
 	return append(b, s[start:]...)
 }
 
+// isHarmless tells of an ASCII character; it is asked for every byte that is sent.
 func isHarmless(c byte) bool {
-	return c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f
+	const below64 uint64 = 1<<' ' - 1 | 1<<'"' | 1<<'<' | 1<<'>' | 1<<'&'
+	const from64 uint64 = 1<<('\\'-64) | 1<<(0x7f-64)
+	if c < 64 {
+		return below64>>c&1 == 0
+	}
+	return from64>>(c-64)&1 == 0
 }
 
 // appendUnicode appends the \u escape of a rune of the basic plane.
@@ -165,8 +172,59 @@ func appendPage(b []byte, total int64, limit, offset int, data func(b []byte) []
 // appendObject appends a stored JSON object so that the whole stays valid and
 // harmless whatever the store holds.
 func appendObject(b []byte, object string) []byte {
-	if object == "" || !json.Valid([]byte(object)) {
+	if !isPlainObject(object) && !json.Valid([]byte(object)) {
 		return append(b, "{}"...)
 	}
 	return appendEscaped(b, object, true)
+}
+
+// isPlainObject reports whether s is a JSON object of texts without escapes and of
+// whole numbers, without white space, as nearly all that decoys send are. It takes
+// a tenth of the time of [json.Valid], which must be asked about all others.
+func isPlainObject(s string) bool {
+	if len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' {
+		return false
+	}
+	s = s[1 : len(s)-1]
+	for more := s != ""; more; {
+		var ok bool
+		if s, ok = afterPlainText(s); !ok || s == "" || s[0] != ':' {
+			return false
+		}
+		if s, ok = afterPlainValue(s[1:]); !ok {
+			return false
+		}
+		if s, more = strings.CutPrefix(s, ","); !more && s != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// afterPlainText returns what follows a JSON string.
+func afterPlainText(s string) (rest string, ok bool) {
+	if s == "" || s[0] != '"' {
+		return "", false
+	}
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			return s[i+1:], true
+		case c < ' ' || c == '\\':
+			return "", false
+		}
+	}
+	return "", false
+}
+
+// afterPlainValue returns what follows a JSON string or a whole number.
+func afterPlainValue(s string) (rest string, ok bool) {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	if n == 0 {
+		return afterPlainText(s)
+	}
+	return s[n:], n == 1 || s[0] != '0'
 }
