@@ -89,11 +89,11 @@ func TestExport_NDJSONLosesNothing(t *testing.T) {
 	e := testutil.Event(1)
 	e.RawLine, e.Decky, e.Msg = "\xff\x00<script>\u2028\r\n", "d\x80", "é\x1b[2J"
 	e.Original = []byte("{\xfe}")
-	e.Fields = `{"n":12345678901234567890,"f":1e400,"s":"</script>\u0000\ud83d\ude00"}`
+	e.Fields = `{"n": 12345678901234567890, "f":1e400,"s":"</script>\u0000\ud83d\ude00"}`
 	w.Commit(e)
 	line := exportOf(w)
 	assert.NotContains(t, line, "<", "it is harmless wherever it is shown")
-	assert.Contains(t, line, `"n":12345678901234567890,"f":1e400`)
+	assert.Contains(t, line, `"n": 12345678901234567890, "f":1e400`)
 	var got struct {
 		Decky, Msg string
 		Raw        string `json:"raw_line"`

@@ -32,6 +32,8 @@ func TestHarden_APanicIsAProblemWithTheRequestID(t *testing.T) {
 	assert.Contains(t, logged.String(), "the store went mad")
 	assert.NotContains(t, string(r.Body), "mad")
 	w.Admin.Get("/api/v1/stats").OK() // the server lives on
+	assert.Contains(t, string(w.Anonymous.Get("/metrics").OK().Body),
+		`decnet_http_requests_total{method="GET",route="/api/v1/attackers/{uuid}",status="500"} 1`, "it is counted where it happened")
 }
 
 // panicking is a store with a defect.

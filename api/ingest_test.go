@@ -123,6 +123,12 @@ func TestIngest_BadBatches(t *testing.T) {
 	send(sensor, "text/plain", lines, "Idempotency-Key", strings.Repeat("k", 129)).Want(http.StatusUnprocessableEntity)
 	send(sensor, "text/plain", lines, "Idempotency-Key", "schl\u00fcssel").Want(http.StatusUnprocessableEntity)
 	assert.Empty(t, p.got, "nothing of it came in")
+	for _, contentType := range []string{"application/json", "text/plain"} {
+		send(sensor, contentType, []byte("\n")).OK() // a batch of nothing
+	}
+	for _, empty := range p.got {
+		assert.Empty(t, empty.Lines)
+	}
 	send(sensor, "text/plain", packed(t, make([]byte, 16<<20)), "Content-Encoding", "gzip").OK() // as large as it may be
 	send(sensor, "text/plain", lines, "Idempotency-Key", strings.Repeat("~", 128)).OK()
 }
