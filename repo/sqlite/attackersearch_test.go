@@ -39,7 +39,7 @@ func TestAttackers_SearchIsNeverOld(t *testing.T) {
 	check := func(s *sqlite.Store, what string) {
 		all, err := s.Attackers(t.Context(), repo.AttackerQuery{Limit: 1000})
 		require.NoError(t, err)
-		for _, search := range []string{"smb", "192.0.2.7", "SSH", "decky-3", "nobody", "scanning"} {
+		for _, search := range []string{"smb", "192.0.2.7", "SSH", "decky-3", "nobody", "scanning", "192.0."} {
 			want := map[string]bool{}
 			for _, a := range all {
 				text := append([]string{a.IP, a.Behavior.Class}, append(a.Services, a.Deckies...)...)

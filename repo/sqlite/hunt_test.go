@@ -54,6 +54,7 @@ func huntSearches() []string {
 		"root", "ROOT admin", "4711", "no-such-thing", "ot", "t", "zz", `'uname -a'`, "\xff\x00", `a\\b`, "é",
 		"rare:needle1", "username:Admin", `nested:{"k":1}`, "port:23 username:root service:ssh", "username:",
 		"service:ssh decky:decky-1 attacker:192.0.2.7", "attacker:192.0.2.7 wget", "service:ssh 42", "event:nothing root",
+		"event:login wget", "event:login rare:needle1",
 	}
 }
 
