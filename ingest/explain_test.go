@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,6 +27,7 @@ func TestExplain_TellsWhatBecomesOfALineOrWhyNothingDoes(t *testing.T) {
 			assert.Equal(t, "login_failed", x.Events[0].EventType)
 			require.Len(t, x.Events[0].Bounties, 1)
 			assert.Empty(t, x.Reason+x.Ignored)
+			assert.NotContains(t, strings.Join(x.Notes, "\n"), "counted as one line")
 		}, notes: []string{"session's first line; where that was not read it is ssh"}},
 		"a private attacker": {
 			line:  strings.Replace(login, "203.0.113.45", "192.168.1.7", 1),
@@ -51,8 +53,9 @@ func TestExplain_TellsWhatBecomesOfALineOrWhyNothingDoes(t *testing.T) {
 			t.Helper()
 			assert.Contains(t, x.Detail, `"cowry"`)
 		}},
-		"blank":    {line: " \r\n", check: func(t *testing.T, x repo.Explanation) { t.Helper(); assert.Equal(t, "blank", x.Ignored) }},
-		"too long": {line: strings.Repeat("x", 2<<20), check: func(t *testing.T, x repo.Explanation) { t.Helper(); assert.Equal(t, "line_too_long", x.Reason) }},
+		"blank":             {line: " \r\n", check: func(t *testing.T, x repo.Explanation) { t.Helper(); assert.Equal(t, "blank", x.Ignored) }},
+		"too long":          {line: strings.Repeat("x", 2<<20), check: func(t *testing.T, x repo.Explanation) { t.Helper(); assert.Equal(t, "line_too_long", x.Reason) }},
+		"as long as may be": {line: strings.Repeat("x", ingest.DefaultMaxLine), check: func(t *testing.T, x repo.Explanation) { t.Helper(); assert.Equal(t, "unknown_format", x.Reason) }},
 		"broken": {line: login[:40], format: "cowrie", check: func(t *testing.T, x repo.Explanation) {
 			t.Helper()
 			assert.Equal(t, "not_json", x.Reason)
@@ -81,6 +84,17 @@ func TestExplain_KnowsTheRulesAndMappings(t *testing.T) {
 	x := in.Explain([]byte(event(1)), "")
 	assert.Equal(t, "rule event=request", x.Ignored)
 	assert.Empty(t, x.Events)
+}
+
+func TestExplain_ATimeThatIsStillToCome(t *testing.T) {
+	t.Parallel()
+	dayBefore := time.Date(2026, time.April, 13, 9, 0, 0, 0, time.UTC) // of event(1)
+	for now, want := range map[time.Time]bool{dayBefore: false, dayBefore.Add(-time.Second): true} {
+		in, err := ingest.New(ingest.Options{Sink: newMemSink(), Now: func() time.Time { return now }})
+		require.NoError(t, err)
+		x := in.Explain([]byte(event(1)), "")
+		assert.Equal(t, want, strings.Contains(strings.Join(x.Notes, "\n"), "lies in the future"))
+	}
 }
 
 // What Explain says is what ingest does.

@@ -24,6 +24,7 @@ func TestIgnore_RulesNameEvents(t *testing.T) {
 		"event=connect":                  {"login_failed"},
 		"port=23":                        {},
 		"port=22":                        {"connect", "login_failed"},
+		"port=0":                         {"connect", "login_failed"},
 		"decky=s":                        {},
 		"203.0.113.45, event=connect":    {"login_failed"},
 		"cidr=203.0.113.45,service=ssh":  {"connect", "login_failed"},

@@ -228,7 +228,7 @@ func (f *frameReader) next() (rawLine, error) {
 
 // beginsCounted looks at the first bytes of a connection.
 func (f *frameReader) beginsCounted() (bool, error) {
-	for n := 1; n <= maxCountDigits+2; n++ {
+	for n := 1; n <= maxCountDigits+1; n++ {
 		b, err := f.r.Peek(n)
 		if err != nil {
 			if len(b) > 0 && errors.Is(err, io.EOF) {

@@ -102,18 +102,26 @@ func TestSyslog_FramingIsFoundOut(t *testing.T) {
 		want []string
 		bad  []string
 	}{
-		"line feeds":            {sent: decoyMessage(1) + "\n" + decoyMessage(2) + "\r\n" + decoyMessage(3) + "\x00\n", want: []string{decoyMessage(1), decoyMessage(2), decoyMessage(3)}},
-		"no end at the end":     {sent: decoyMessage(1) + "\n" + decoyMessage(2), want: []string{decoyMessage(1), decoyMessage(2)}},
-		"octet counts":          {sent: counted(decoyMessage(1), decoyMessage(2)+"\n", decoyMessage(3)), want: []string{decoyMessage(1), decoyMessage(2), decoyMessage(3)}},
-		"counts and line ends":  {sent: counted(decoyMessage(1)) + "\n" + counted(decoyMessage(2)), want: []string{decoyMessage(1), decoyMessage(2)}},
-		"a line end in a frame": {sent: counted(decoyMessage(1) + "\nx: 5 <y"), want: []string{decoyMessage(1) + "\nx: 5 <y"}},
-		"another pot's line":    {sent: counted(wrapped, old), want: []string{wrapped, old}},
-		"an sshd":               {sent: ofSSHD + "\n", want: []string{ofSSHD}},
-		"bare lines":            {sent: event(1) + "\n" + event(2) + "\n", want: []string{event(1), event(2)}},
-		"digits that are none":  {sent: "2026 is no count\n" + decoyMessage(1) + "\n", want: []string{decoyMessage(1)}, bad: []string{"2026 is no count"}},
-		"a count in a line":     {sent: decoyMessage(1) + "\n" + "5 <13>x\n" + decoyMessage(2) + "\n", want: []string{decoyMessage(1), decoyMessage(2)}, bad: []string{"5 <13>x"}},
-		"a cut frame":           {sent: counted(decoyMessage(1)) + "500 <13>1", want: []string{decoyMessage(1)}, bad: []string{"<13>1"}},
-		"nothing":               {},
+		"line feeds":             {sent: decoyMessage(1) + "\n" + decoyMessage(2) + "\r\n" + decoyMessage(3) + "\x00\n", want: []string{decoyMessage(1), decoyMessage(2), decoyMessage(3)}},
+		"no end at the end":      {sent: decoyMessage(1) + "\n" + decoyMessage(2), want: []string{decoyMessage(1), decoyMessage(2)}},
+		"octet counts":           {sent: counted(decoyMessage(1), decoyMessage(2)+"\n", decoyMessage(3)), want: []string{decoyMessage(1), decoyMessage(2), decoyMessage(3)}},
+		"counts and line ends":   {sent: counted(decoyMessage(1)) + "\n" + counted(decoyMessage(2)), want: []string{decoyMessage(1), decoyMessage(2)}},
+		"a line end in a frame":  {sent: counted(decoyMessage(1) + "\nx: 5 <y"), want: []string{decoyMessage(1) + "\nx: 5 <y"}},
+		"another pot's line":     {sent: counted(wrapped, old), want: []string{wrapped, old}},
+		"an sshd":                {sent: ofSSHD + "\n", want: []string{ofSSHD}},
+		"bare lines":             {sent: event(1) + "\n" + event(2) + "\n", want: []string{event(1), event(2)}},
+		"digits that are none":   {sent: "2026 is no count\n" + decoyMessage(1) + "\n", want: []string{decoyMessage(1)}, bad: []string{"2026 is no count"}},
+		"a count in a line":      {sent: decoyMessage(1) + "\n" + "5 <13>x\n" + decoyMessage(2) + "\n", want: []string{decoyMessage(1), decoyMessage(2)}, bad: []string{"5 <13>x"}},
+		"a cut frame":            {sent: counted(decoyMessage(1)) + "500 <13>1", want: []string{decoyMessage(1)}, bad: []string{"<13>1"}},
+		"a count of nine digits": {sent: "123456789 <13>1", bad: []string{"<13>1"}},
+		"a count of ten digits":  {sent: "1234567890 <13>x\n" + decoyMessage(1) + "\n", want: []string{decoyMessage(1)}, bad: []string{"1234567890 <13>x"}},
+		"a zero before a count":  {sent: "012 <13>x\n", bad: []string{"012 <13>x"}},
+		"a blank and no count":   {sent: " <13>x\n", bad: []string{" <13>x"}},
+		"counts of all digits":   {sent: counted(ofLengths(99, 110)...), want: ofLengths(99, 110)},
+		"a day of one digit":     {sent: ofDay("<191>", "host") + "\n", want: []string{ofDay("<191>", "host")}},
+		"a tag too far behind":   {sent: ofDay("<13>", "host x") + "\n", bad: []string{ofDay("<13>", "host x")}},
+		"no priority":            {sent: ofDay("<1234>", "host") + "\n", bad: []string{ofDay("<1234>", "host")}},
+		"nothing":                {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,6 +156,19 @@ func TestSyslog_FramingIsFoundOut(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ofLengths are messages of each length.
+func ofLengths(from, to int) (messages []string) {
+	for n := from; n < to; n++ {
+		messages = append(messages, decoyMessage(1)+strings.Repeat("x", n-len(decoyMessage(1))))
+	}
+	return messages
+}
+
+// ofDay is another pot's line behind a header with a day of one digit.
+func ofDay(priority, host string) string {
+	return priority + "Apr  4 09:00:00 " + host + " cowrie[7]: " + cowrieLine("s1", "session.connect", "", 1)
 }
 
 func TestSyslog_AnAttackersTextIsNoOtherPotsLine(t *testing.T) {
@@ -194,17 +215,56 @@ func TestSyslog_LongMessagesAreRejectedAndPassed(t *testing.T) {
 	}
 }
 
+func TestSyslog_TheLongestMessageIsTaken(t *testing.T) {
+	t.Parallel()
+	longest := ofLengths(200, 202)
+	for name, sent := range map[string]string{
+		"counted":       counted(longest...),
+		"lines":         strings.Join(longest, "\n") + "\n",
+		"lines of CRLF": strings.Join(longest, "\r\n") + "\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, _ string) {
+				t.Helper()
+				sink := newMemSink()
+				p, l := receiving(t, sink, func(o *ingest.Options) { o.MaxLine = 200 })
+				conn := l.dial()
+				sendTo(t, conn, sent)
+				p.settle()
+				assert.Equal(t, longest[:1], sink.raws())
+				require.Len(t, sink.rejects, 1)
+				assert.Equal(t, ingest.ReasonLineTooLong, sink.rejects[0].Reason)
+				assert.Contains(t, string(sink.rejects[0].Line), longest[1])
+				require.NoError(t, conn.Close())
+				p.finish(t)
+			})
+		})
+	}
+}
+
 func TestSyslog_ALostCountEndsTheConnection(t *testing.T) {
 	t.Parallel()
+	for name, next := range map[string]string{"no digits": decoyMessage(2), "too many": "1234567890 <13>x"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testLostCount(t, next)
+		})
+	}
+}
+
+func testLostCount(t *testing.T, next string) {
+	t.Helper()
 	bubble(t, func(t *testing.T, _ string) {
 		t.Helper()
 		sink := newMemSink()
 		p, l := receiving(t, sink, nil)
 		conn := l.dial()
 		sendTo(t, conn, counted(decoyMessage(1)))
-		_, _ = io.WriteString(conn, decoyMessage(2)) // the receiver hangs up within
+		_, _ = io.WriteString(conn, next) // the receiver hangs up within
 		p.settle()
 		assert.Equal(t, []string{decoyMessage(1)}, sink.raws())
+		assert.Empty(t, sink.rejects)
 		_, err := conn.Write([]byte("x"))
 		require.ErrorIs(t, err, io.ErrClosedPipe)
 		assert.Contains(t, p.in.IngestStatus().Sources[0].Problem, "octets")

@@ -275,7 +275,7 @@ func TestPush_IsRefusedBeyondItsBounds(t *testing.T) {
 		close(sink.free)
 		require.NoError(t, <-answers)
 		require.NoError(t, <-answers)
-		p.push(t, pushOf("", strings.Repeat("x", 900)))
+		p.push(t, pushOf("", strings.Repeat("x", 1000))) // as much as may be
 		p.finish(t)
 		_, err = p.in.Push(t.Context(), pushOf("", event(4)))
 		assertBusy(t, err)
