@@ -15,8 +15,9 @@ const (
 	DefaultMaxStreams = 10_000
 	// rowsPerMessage is the most rows of one message of a stream.
 	rowsPerMessage = 50
-	// hubRows and hubBytes bound what the hub keeps for clients that are behind. A
-	// client further behind is sent away, and resumes from the store.
+	// hubRows and hubBytes bound what the hub keeps for clients that are behind, the
+	// rows' renderings included. A client further behind is sent away, and resumes
+	// from the store.
 	hubRows, hubBytes = 20_000, 16 << 20
 	// snapshotEvery is the pace of the counters on a quiet stream, snapshotPause
 	// the least time between two on a busy one.
@@ -62,6 +63,14 @@ type message struct {
 	stats, histogram []byte
 }
 
+func newMessage(logs []repo.Log) *message {
+	m := &message{logs: logs}
+	for i := range logs {
+		m.size += roomOf(&logs[i])
+	}
+	return m
+}
+
 func newHub(o owner, s *Server) (*hub, error) {
 	filtered, err := newFilteredHistograms(o, s.histogram)
 	if err != nil {
@@ -87,11 +96,7 @@ func (s *Server) Publish(logs []repo.Log) {
 	var batch []*message
 	for len(logs) > 0 {
 		n := min(rowsPerMessage, len(logs))
-		m := &message{logs: logs[:n:n]}
-		for i := range m.logs {
-			m.size += len(m.logs[i].RawLine) + len(m.logs[i].Fields)
-		}
-		batch = append(batch, m)
+		batch = append(batch, newMessage(logs[:n:n]))
 		logs = logs[n:]
 	}
 	h.push(batch...)
@@ -101,9 +106,14 @@ func (s *Server) Publish(logs []repo.Log) {
 	}
 }
 
-// unwatched reports whether no stream is open, and then notes the highest id. A
-// stream counts as open before it subscribes, so under the lock it either sees
-// this id or is seen.
+// roomOf is about what an event and its rendering take, in bytes.
+func roomOf(l *repo.Log) int {
+	return 512 + len(l.Original) + 2*(len(l.RawLine)+len(l.Fields)+len(l.Msg))
+}
+
+// unwatched reports whether no stream is open, and then notes the highest id, and
+// drops what the last streams have left. A stream counts as open before it
+// subscribes, so under the lock it either sees this id or is seen.
 func (h *hub) unwatched(lastID int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,6 +121,8 @@ func (h *hub) unwatched(lastID int64) bool {
 		return false
 	}
 	h.lastID = max(h.lastID, lastID)
+	h.first += uint64(len(h.ring))
+	h.ring, h.rows, h.bytes = nil, 0, 0
 	return true
 }
 
@@ -239,23 +251,20 @@ func (h *hub) snapshot(ctx context.Context, withHistogram bool) *message {
 // render makes the frame of a message of rows.
 func (m *message) render() {
 	m.once.Do(func() {
-		var b []byte
-		bounds := make([]int, 0, 2*len(m.logs))
-		b = append(b, '[')
+		b := beginEvent(make([]byte, 0, 256+m.size/2), "logs", m.logs[len(m.logs)-1].ID)
+		begins := make([]int, 0, len(m.logs)+1)
 		for i := range m.logs {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			bounds = append(bounds, len(b))
+			// The array's bracket, or the comma before the row.
+			b = append(b, "[,"[min(i, 1)])
+			begins = append(begins, len(b))
 			b = appendLog(b, &m.logs[i])
-			bounds = append(bounds, len(b))
 		}
-		b = append(b, ']')
+		begins = append(begins, len(b)+1)
+		m.frame = endEvent(append(b, ']'))
 		m.rendered = make([][]byte, len(m.logs))
 		for i := range m.logs {
-			m.rendered[i] = b[bounds[2*i]:bounds[2*i+1]:bounds[2*i+1]]
+			m.rendered[i] = m.frame[begins[i] : begins[i+1]-1 : begins[i+1]-1]
 		}
-		m.frame = appendEvent(nil, "logs", m.logs[len(m.logs)-1].ID, b)
 	})
 }
 
@@ -292,6 +301,12 @@ const noID = -1
 // holds no raw line break, so data is one line. An id of 0 is one too: whoever
 // came before the first row and lost the connection resumes from there.
 func appendEvent(b []byte, kind string, id int64, data []byte) []byte {
+	return endEvent(append(beginEvent(b, kind, id), data...))
+}
+
+// beginEvent appends what stands before the data of an event, endEvent what stands
+// behind.
+func beginEvent(b []byte, kind string, id int64) []byte {
 	b = append(b, "event: message\n"...)
 	if id != noID {
 		b = append(b, "id: "...)
@@ -300,7 +315,7 @@ func appendEvent(b []byte, kind string, id int64, data []byte) []byte {
 	}
 	b = append(b, `data: {"type":"`...)
 	b = append(b, kind...)
-	b = append(b, `","data":`...)
-	b = append(b, data...)
-	return append(b, "}\n\n"...)
+	return append(b, `","data":`...)
 }
+
+func endEvent(b []byte) []byte { return append(b, "}\n\n"...) }

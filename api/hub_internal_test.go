@@ -93,6 +93,25 @@ func TestHub_KeepsWhatItPromises(t *testing.T) {
 		_, _, _, behind = h.read(1)
 		assert.False(t, behind, "no more than was needed")
 	})
+	t.Run("nobody listens any more", func(t *testing.T) {
+		t.Parallel()
+		s := &Server{hub: bareHub()}
+		s.hub.open.Store(1)
+		s.Publish([]repo.Log{{ID: 7}})
+		s.hub.open.Store(0)
+		s.Publish([]repo.Log{{ID: 8}})
+		_, _, _, behind := s.hub.read(0)
+		assert.True(t, behind, "what the last stream left is kept")
+		assert.Zero(t, s.hub.rows+s.hub.bytes)
+		next, lastID := s.hub.subscribe()
+		assert.EqualValues(t, 8, lastID)
+		s.hub.open.Store(1)
+		s.Publish([]repo.Log{{ID: 9}})
+		batch, _, _, behind := s.hub.read(next)
+		assert.False(t, behind)
+		require.Len(t, batch, 1)
+		assert.EqualValues(t, 9, batch[0].logs[0].ID)
+	})
 	t.Run("nobody listens", func(t *testing.T) {
 		t.Parallel()
 		s := &Server{hub: bareHub()}
@@ -108,8 +127,8 @@ func TestHub_KeepsWhatItPromises(t *testing.T) {
 // TestHub_AllOfARowTakesRoom, whatever an attacker has written the most into.
 func TestHub_AllOfARowTakesRoom(t *testing.T) {
 	t.Parallel()
-	large := strings.Repeat("x", hubBytes/2)
-	for name, row := range map[string]repo.Log{"the line": {RawLine: large}, "the fields": {Fields: large}} {
+	large := strings.Repeat("x", hubBytes/4-1024) // it is kept as it came, and as it is sent
+	for name, row := range map[string]repo.Log{"the line": {RawLine: large}, "the fields": {Fields: large}, "the message": {Msg: large}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &Server{hub: bareHub()}

@@ -287,7 +287,7 @@ func (st *stream) catchUp(ctx context.Context, until int64) error {
 		last := logs[len(logs)-1].ID
 		for len(logs) > 0 {
 			n := min(rowsPerMessage, len(logs))
-			m := &message{logs: logs[:n]}
+			m := newMessage(logs[:n])
 			if err := st.write(m.event(repo.LogFilter{}, 0)); err != nil {
 				return err
 			}
