@@ -318,3 +318,22 @@ func TestBackup_BesideWriter(t *testing.T) {
 	close(stop)
 	<-stopped
 }
+
+// TestCheck_SaysWhat: an operator reads what is wrong with which row.
+func TestCheck_SaysWhat(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	require.NoError(t, s.Commit(t.Context(), variedEvents()))
+	rawSQL(t, path, "UPDATE minutes SET count = 7 WHERE minute = (SELECT min(minute) FROM minutes)",
+		"UPDATE attackers SET expired_count = 1 WHERE ip = '192.0.2.3'")
+	rep, err := s.Check(t.Context())
+	require.NoError(t, err)
+	var details []string
+	for _, f := range rep.Findings {
+		details = append(details, f.Detail)
+	}
+	assert.Equal(t, []string{
+		"the minute from 2026-04-17T00:00:00Z counts 7 events and holds 1", "192.0.2.3 has 43 events and should have 42",
+	}, details)
+}

@@ -110,3 +110,21 @@ func TestRanking_CredentialsOfAnOldDatabase(t *testing.T) {
 	assert.Empty(t, later.List)
 	assert.True(t, later.Exact)
 }
+
+// TestRanking_CredentialsCountsThoseOfTheRange: also those that do not lead, and not
+// those that were tried after it only.
+func TestRanking_CredentialsCountsThoseOfTheRange(t *testing.T) {
+	t.Parallel()
+	last := time.Date(2026, 4, 17, 12, 0, 0, 0, time.UTC)
+	s := triedStore(t, last, func(i int) (attempts, days, before int) {
+		if i < 100 {
+			return 3, 1, 0
+		}
+		return 1, 2, 2
+	})
+	at := last.AddDate(0, 0, -2)
+	got := s.rankCredentials(t, at.Add(-time.Hour), at.Add(time.Hour), 3, 1000)
+	assert.Len(t, got.List, 3)
+	assert.EqualValues(t, 200, got.Distinct)
+	assert.True(t, got.Exact)
+}

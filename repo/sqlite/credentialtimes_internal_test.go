@@ -16,7 +16,7 @@ import (
 // randomAttempts are quarters of an hour in which somebody tried, of few or of many
 // days.
 func randomAttempts(r *rand.Rand) []int64 {
-	list := make([]int64, 1+r.IntN(600))
+	list := make([]int64, 1+r.IntN(600)*(1+r.IntN(4)))
 	days := 1 + r.Int64N(int64(1+r.IntN(900)))
 	for i := range list {
 		list[i] = 20_000*quartersOfDay + r.Int64N(days*quartersOfDay)
@@ -138,6 +138,60 @@ func TestAttemptTimes_IsBounded(t *testing.T) {
 	times.clear()
 	times.add(20_000*quartersOfDay, 1)
 	assert.Less(t, len(times.encode(nil)), 8)
+}
+
+// TestAttemptTimes_OfOldDays: until when the attempts were of which no day is kept
+// decides whether a span has all of them.
+func TestAttemptTimes_OfOldDays(t *testing.T) {
+	t.Parallel()
+	const firstDay = 20_000
+	var times attemptTimes
+	for day := range int64(keptDays + 2) {
+		times.add((firstDay+day)*quartersOfDay+5, 1)
+	}
+	assert.Len(t, times.days, keptDays-fineDays)
+	began := (firstDay*quartersOfDay + 5) * quarter
+	end := (firstDay + 2) * quartersOfDay * quarter // of the second day
+	for _, tc := range []struct{ last, n, unsure int64 }{
+		{end - 1, 2, 0}, {end - quarter - 1, 0, 2}, {end - quarter, 2, 0}, {began - 1, 0, 0},
+	} {
+		n, unsure := times.within(span{0, tc.last}, began)
+		assert.Equal(t, []int64{tc.n, tc.unsure}, []int64{n, unsure}, tc.last-end)
+	}
+	n, unsure := times.within(span{end, repo.MaxUnixNano}, began)
+	assert.EqualValues(t, keptDays, n)
+	assert.Zero(t, unsure)
+}
+
+// TestAttemptTimes_RefusesWhatNobodyWrote: two days of quarters, then days before them,
+// not more than are kept.
+func TestAttemptTimes_RefusesWhatNobodyWrote(t *testing.T) {
+	t.Parallel()
+	const day = 20_000
+	fine := []attemptsAt{{day * quartersOfDay, 1}, {day*quartersOfDay - 1, 1}}
+	days := func(from int64, n int) (list []attemptsAt) {
+		for i := range int64(n) {
+			list = append(list, attemptsAt{from - i, 1})
+		}
+		return list
+	}
+	for name, tc := range map[string]struct {
+		times attemptTimes
+		good  bool
+	}{
+		"few":                {attemptTimes{quarters: fine[:1]}, true},
+		"as many as can be":  {attemptTimes{quarters: fine, days: days(day-2, keptDays-fineDays)}, true},
+		"one day too many":   {attemptTimes{quarters: fine, days: days(day-2, keptDays-fineDays+1)}, false},
+		"a day of quarters":  {attemptTimes{quarters: fine, days: days(day-1, 1)}, false},
+		"a later day":        {attemptTimes{quarters: fine, days: days(day+1, 1)}, false},
+		"days too early":     {attemptTimes{quarters: fine[:1], days: days(day-2, 1)}, false},
+		"three fine days":    {attemptTimes{quarters: append(fine[:2:2], attemptsAt{(day - 2) * quartersOfDay, 1})}, false},
+		"quarters backwards": {attemptTimes{quarters: []attemptsAt{fine[1], fine[1]}}, false},
+		"none in a quarter":  {attemptTimes{quarters: []attemptsAt{{day, 0}}}, false},
+	} {
+		var read attemptTimes
+		assert.Equal(t, tc.good, read.decode(tc.times.encode(nil)), name)
+	}
 }
 
 // TestTimesOf_OldRow: of a row without times the first and the last attempt are

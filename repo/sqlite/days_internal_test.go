@@ -54,4 +54,6 @@ func TestQuarters_Damaged(t *testing.T) {
 		q.add([]byte(packed), 1)
 		assert.Equal(t, quarters{0: 1}, q, name)
 	}
+	assert.Empty(t, quartersOf([]driver.Value{"96:1,-1:1,12,12:x,:3"}), "what is no quarter of a day")
+	assert.Equal(t, (&quarters{95: 3}).pack(), quartersOf([]driver.Value{"95:1,96:1,95:2"}))
 }
