@@ -168,6 +168,50 @@ func TestParts_WhatIsSharedAtTheBounds(t *testing.T) {
 	assert.Equal(t, "c", common.members[1].key)
 }
 
+func TestCut_KeepsSentencesShort(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("x", 40)
+	assert.Equal(t, longest, cut(longest))
+	assert.Equal(t, longest+"…", cut(longest+"y"))
+}
+
+// TestDionaea_ListsOfDifferentLengths: what has no partner counts, too.
+func TestDionaea_ListsOfDifferentLengths(t *testing.T) {
+	t.Parallel()
+	for lists, want := range map[string]int{
+		`"username":["a","b"],"password":["c"]`: 2, `"username":["a"],"password":["b","c"]`: 2, `"password":["a","b","c"]`: 3, `"username":["a"]`: 1,
+	} {
+		records := recordsOf(t, "dionaea", `{"connection":{"protocol":"ftpd","transport":"tcp","type":"accept"},"src_ip":"203.0.113.66",`+
+			`"src_hostname":"","timestamp":"2025-10-24T08:53:37","credentials":{`+lists+`}}`)
+		assert.Len(t, records, 1+want, lists)
+	}
+}
+
+// TestSniff_RarerLines are those of second files, and of which no file of testdata
+// must be recognised.
+func TestSniff_RarerLines(t *testing.T) {
+	t.Parallel()
+	const id = "0ccf3beb-6c08-44e8-bae4-841c99850b8a"
+	formats := Formats()
+	for line, want := range map[string]string{
+		`{"sensorID":"s","ts":1625133600,"level":"info","msg":"m","src_ip":"203.0.113.5"}`:  "glutton",
+		`{"sensorID":"s","ts":1625133600,"level":"info"}`:                                   "",
+		`{"sensorID":"s","level":"info","msg":"m"}`:                                         "",
+		"2020-02-22 03:58:44," + id + "," + id + ",203.0.113.66,1,192.0.2.10,22,ssh,root,a": "heralding",
+		"2020-02-22 03:58:44,0," + id + ",203.0.113.66,1,192.0.2.10,22,ssh,2":               "heralding",
+		"2020-02-22 03:58:44,0," + id + ",203.0.113.66,1,192.0.2.10,22,ssh":                 "",
+		"a,b,c,d,e,f,g,h,i": "",
+		`{"category":"ssh","date":"2026-04-14T09:00:00Z","sensor":"services","source-ip":"203.0.113.5"}`: "honeytrap-go",
+		`{"category":"heartbeat","date":"2026-04-14T09:00:00Z","sensor":"services","type":"info"}`:       "honeytrap-go",
+		`{"category":"ssh","date":"2026-04-14T09:00:00Z","sensor":"services"}`:                           "",
+		`{"category":"ssh","date":"2026-04-14T09:00:00Z","source-ip":"203.0.113.5"}`:                     "",
+		`{"category":"ssh","sensor":"services","source-ip":"203.0.113.5"}`:                               "",
+	} {
+		f, _ := sniff(formats, []byte(line))
+		assert.Equal(t, want, f.Name, line)
+	}
+}
+
 // TestEventKey_StaysTheSame: a key that changes with an update makes every event
 // that is sent again one that nobody has seen.
 func TestEventKey_StaysTheSame(t *testing.T) {

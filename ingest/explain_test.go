@@ -27,12 +27,23 @@ func TestExplain_TellsWhatBecomesOfALineOrWhyNothingDoes(t *testing.T) {
 			assert.Equal(t, "login_failed", x.Events[0].EventType)
 			require.Len(t, x.Events[0].Bounties, 1)
 			assert.Empty(t, x.Reason+x.Ignored)
-			assert.NotContains(t, strings.Join(x.Notes, "\n"), "counted as one line")
+			notes := strings.Join(x.Notes, "\n")
+			assert.NotContains(t, notes, "counted as one line")
+			assert.NotContains(t, notes, "are ignored by")
+			assert.NotContains(t, notes, "holds no credential")
 		}, notes: []string{"session's first line; where that was not read it is ssh"}},
 		"a private attacker": {
 			line:  strings.Replace(login, "203.0.113.45", "192.168.1.7", 1),
 			notes: []string{"192.168.1.7 is private"},
 		},
+		"a command": {
+			line: cowrieLine("s1", "command.input", `,"input":"id"`, 2),
+			check: func(t *testing.T, x repo.Explanation) {
+				t.Helper()
+				assert.NotContains(t, strings.Join(x.Notes, "\n"), "holds no credential")
+			},
+		},
+		"nothing but an event": {line: cowrieLine("s1", "session.connect", "", 1), notes: []string{"holds no credential"}},
 		"no attacker": {
 			line:  strings.Replace(event(1), "203.0.113.45", "", 1),
 			notes: []string{"no attacker's address: no bounty", "no zone: it is taken as UTC"},
@@ -84,6 +95,21 @@ func TestExplain_KnowsTheRulesAndMappings(t *testing.T) {
 	x := in.Explain([]byte(event(1)), "")
 	assert.Equal(t, "rule event=request", x.Ignored)
 	assert.Empty(t, x.Events)
+}
+
+func TestExplain_ARuleForSomeOfALinesEvents(t *testing.T) {
+	t.Parallel()
+	rule, err := ingest.ParseIgnoreRule("event=connect")
+	require.NoError(t, err)
+	in, err := ingest.New(ingest.Options{Sink: newMemSink(), Ignore: []ingest.IgnoreRule{rule}})
+	require.NoError(t, err)
+	x := in.Explain([]byte(`{"connection":{"protocol":"ftpd","transport":"tcp","type":"accept"},"src_ip":"203.0.113.66","src_hostname":"",`+
+		`"timestamp":"2025-10-24T08:53:37","credentials":[{"username":"a","password":"b"}]}`), "")
+	require.Len(t, x.Events, 1)
+	assert.Equal(t, "auth_attempt", x.Events[0].EventType)
+	assert.False(t, x.Events[0].Part, "it is the first that is kept")
+	assert.Empty(t, x.Ignored)
+	assert.Contains(t, strings.Join(x.Notes, "\n"), "ignored by the rule event=connect")
 }
 
 func TestExplain_ATimeThatIsStillToCome(t *testing.T) {

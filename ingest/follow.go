@@ -119,7 +119,7 @@ func (r *reader) isRotated() (rotated bool, note string, err error) {
 // of its copy, if there is one beside it, then from its beginning. What was read
 // before is on its way already.
 func (r *reader) restart(ctx context.Context) {
-	if offset, ok := r.file.resume(&r.pos); ok && r.pos.HeadLen > 0 {
+	if offset, ok := r.file.resume(&r.pos); ok {
 		r.in.opt.Log.Warn("a followed file lost its end; going on from there", slog.String("path", r.path), slog.Int64("offset", offset))
 		if r.attach(r.file) == nil {
 			return
@@ -212,7 +212,7 @@ func (r *reader) nameIsFree() bool {
 // lastFile is the position of the file that was read under this name last.
 func (r *reader) lastFile() (repo.Position, bool) {
 	for _, p := range r.in.files.all() {
-		if p.Path == r.path && p.HeadLen > 0 {
+		if p.Path == r.path {
 			return p, true
 		}
 	}

@@ -56,7 +56,7 @@ func headersOf(o *object) headers {
 
 // headerText is a header's value, or the first of a list of values.
 func headerText(raw []byte) (string, bool) {
-	if len(raw) > 1 && raw[0] == '[' {
+	if raw[0] == '[' {
 		begin := skipSpace(raw, 1)
 		if raw[begin] != '"' {
 			return "", false

@@ -23,8 +23,8 @@ func sniffHeralding(line []byte) bool {
 		return true
 	}
 	if len(line) > 0 && line[0] != '{' {
-		row, err := heraldingRow(line)
-		return err == nil && row.get("session_id") != nil
+		_, err := heraldingRow(line)
+		return err == nil
 	}
 	if !bytes.Contains(line, []byte(`"num_auth_attempts"`)) {
 		return false

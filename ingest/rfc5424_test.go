@@ -52,6 +52,7 @@ func TestPythonHeaders(t *testing.T) {
 		`{'User-Agent': '\\ \n\r\t\x41\u00e9\U0001f600'}`: "\\ \n\r\tAé😀",
 		`{'User-Agent': '\q\x4\u12\Uffffffff\ud800'}`:     `\q\x4\u12` + "\uFFFD\uFFFD",
 		`{'User-Agent': '\U0010ffff\U00110000'}`:          "\U0010ffff\uFFFD",
+		`{'User-Agent': '\x4`:                             "",
 		`{'User-Agent': 'first', 'user-agent': 'last'}`:   "first",
 		`{'User-Agent': ''}`:                              "",
 		`{'A': None, 'User-Agent': 'x'}`:                  "",

@@ -1,7 +1,9 @@
 package ingest_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -113,7 +115,11 @@ func TestFollow_TruncationWithoutCopyKeepsTheCutLine(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(dir, "log.json")
 		write(t, path, text(0, 3)+`{"half`)
-		p := start(t, newMemSink(), path)
+		var logged bytes.Buffer
+		p := startWith(t, ingest.Options{
+			Sink: newMemSink(), Sources: []ingest.Source{{Path: path, Follow: true}}, PollInterval: testPoll, BatchWait: testWait,
+			Log: slog.New(slog.NewTextHandler(&logged, nil)),
+		})
 		p.settle()
 		require.NoError(t, os.Truncate(path, 0))
 		add(t, path, text(3, 5))
@@ -123,6 +129,7 @@ func TestFollow_TruncationWithoutCopyKeepsTheCutLine(t *testing.T) {
 		_, rejects := p.sink.stored()
 		require.Len(t, rejects, 1, "half a line is not lost silently")
 		assert.Equal(t, `{"half`, string(rejects[0].Line))
+		assert.Contains(t, logged.String(), "what was written just before may be lost")
 	})
 }
 
@@ -287,23 +294,31 @@ func testWhileDown(t *testing.T, rotate func(*testing.T, string), want []string)
 
 func TestFollow_RenamedWhileDownAndNotYetReplaced(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, dir string) {
-		t.Helper()
-		path := filepath.Join(dir, "log.json")
-		write(t, path, text(0, 5))
-		sink := newMemSink()
-		catchUp(t, sink, path)
-		rename(t, path, path+".1")
-		p := start(t, sink, path)
-		<-p.in.CaughtUp()
-		add(t, path+".1", text(5, 8)) // its writer did not notice yet
-		p.settle()
-		assert.Equal(t, events(0, 8), sink.raws())
-		write(t, path, text(8, 10))
-		p.settle()
-		p.finish(t)
-		assert.Equal(t, events(0, 10), sink.raws())
-	})
+	for name, replaced := range map[string]bool{"nothing": false, "an empty file": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, dir string) {
+				t.Helper()
+				path := filepath.Join(dir, "log.json")
+				write(t, path, text(0, 5))
+				sink := newMemSink()
+				catchUp(t, sink, path)
+				rename(t, path, path+".1")
+				if replaced {
+					write(t, path, "")
+				}
+				p := start(t, sink, path)
+				<-p.in.CaughtUp()
+				add(t, path+".1", text(5, 8)) // its writer did not notice yet
+				p.settle()
+				assert.Equal(t, events(0, 8), sink.raws())
+				write(t, path, text(8, 10))
+				p.settle()
+				p.finish(t)
+				assert.Equal(t, events(0, 10), sink.raws())
+			})
+		})
+	}
 }
 
 func TestFollow_LosesItsEndWhileRunning(t *testing.T) {

@@ -98,6 +98,34 @@ func TestDirectory_SilentFilesAreClosedAndLookedAtOn(t *testing.T) {
 	})
 }
 
+// TestDirectory_OpensSoManyFilesAndReadsTheOthers, those written last first, and
+// never more at the same time.
+func TestDirectory_OpensSoManyFilesAndReadsTheOthers(t *testing.T) {
+	t.Parallel()
+	const most, files = 64, 66
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		for n := range files {
+			path := filepath.Join(dir, fmt.Sprintf("%03d.json", n))
+			write(t, path, text(n, n+1))
+			at := time.Now().Add(time.Duration(n) * time.Millisecond)
+			require.NoError(t, os.Chtimes(path, at, at))
+		}
+		p := start(t, newMemSink(), dir)
+		<-p.in.CaughtUp()
+		p.settle()
+		assertEach(t, p.sink, files)
+		assert.Equal(t, most, openUnder(t, dir))
+
+		add(t, filepath.Join(dir, "000.json"), text(files, files+1))
+		write(t, filepath.Join(dir, "new.json"), text(files+1, files+2))
+		p.settle()
+		assertEach(t, p.sink, files+2)
+		assert.Equal(t, most, openUnder(t, dir), "there is no room for those that came")
+		p.finish(t)
+	})
+}
+
 // openUnder counts the files of a directory that this process has open.
 func openUnder(t *testing.T, dir string) int {
 	t.Helper()
