@@ -25,3 +25,18 @@ func TestPackedContainsFold_Damaged(t *testing.T) {
 		assert.Equal(t, want, packedContainsFold([]driver.Value{"B", packed}), "%q", packed)
 	}
 }
+
+// TestUnpack_Damaged ends where it can no longer be read, too.
+func TestUnpack_Damaged(t *testing.T) {
+	t.Parallel()
+	for packed, want := range map[string][]string{
+		"":                 {},
+		"\x03abc\x00\x01x": {"abc", "", "x"},
+		"\x01x\x03ab":      {"x"},
+		"\x01x\x04abc":     {"x"},
+		"\x01x\x80":        {"x"},
+		"\x01x\xff\xffB":   {"x"},
+	} {
+		assert.Equal(t, want, unpack([]byte(packed)), "%q", packed)
+	}
+}
