@@ -2,10 +2,13 @@ package profile_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -139,6 +142,47 @@ func FuzzUnmarshal(f *testing.F) {
 		require.NoError(t, err)
 		require.Len(t, back.Attacker().Commands, len(want.Commands))
 	})
+}
+
+// TestUnmarshal_APartThatIsCutShortIsAnError: behind a checksum that is right, too.
+func TestUnmarshal_APartThatIsCutShortIsAnError(t *testing.T) {
+	t.Parallel()
+	body := profile.Unseal(typical(100).Marshal())
+	texts, prints := int(binary.LittleEndian.Uint32(body)), int(binary.LittleEndian.Uint32(body[4:]))
+	require.Positive(t, texts)
+	require.Positive(t, prints)
+	cut := func(texts, prints, rest []byte) {
+		t.Helper()
+		forged := binary.LittleEndian.AppendUint32(nil, uint32(len(texts)))
+		forged = binary.LittleEndian.AppendUint32(forged, uint32(len(prints)))
+		forged = profile.Seal(slices.Concat(forged, texts, prints, rest))
+		_, err := profile.Unmarshal(forged)
+		require.Error(t, err, "%d, %d, %d bytes", len(texts), len(prints), len(rest))
+	}
+	body = body[8:]
+	for n := range texts {
+		cut(body[:n], body[texts:texts+prints], body[texts+prints:])
+	}
+	for n := range prints {
+		cut(body[:texts], body[texts:texts+n], body[texts+prints:])
+	}
+	for n := range len(body) - texts - prints {
+		cut(body[:texts], body[texts:texts+prints], body[texts+prints:][:n])
+	}
+	_, err := profile.Unmarshal(profile.Seal(binary.LittleEndian.AppendUint64(nil, math.MaxUint64)))
+	require.Error(t, err, "lengths that are larger than all there is")
+}
+
+// TestMarshal_ATransferAtTheInstantOfTheLastLook is a state like any other.
+func TestMarshal_ATransferAtTheInstantOfTheLastLook(t *testing.T) {
+	t.Parallel()
+	upload := at(time.Second, "ftp")
+	upload.EventType = "file_upload"
+	s := fold(at(time.Second, "ftp"), upload)
+	back := stored(t, s).Attacker()
+	assert.Equal(t, s.Attacker(), back)
+	require.NotNil(t, back.Behavior.Phases.ExfilLatency)
+	assert.Zero(t, *back.Behavior.Phases.ExfilLatency)
 }
 
 // TestUnmarshal_ReadsWhatTheVersionBeforeStored: the file is what version 1 made of

@@ -10,6 +10,9 @@ import (
 // tests reach the decoder behind them.
 func Seal(body []byte) []byte { return SealAs(version, body) }
 
+// Unseal returns what stands between the version and the checksum.
+func Unseal(state []byte) []byte { return state[1 : len(state)-checksumSize] }
+
 // SealAs is Seal with another version.
 func SealAs(v byte, body []byte) []byte {
 	b := append([]byte{v}, body...)
