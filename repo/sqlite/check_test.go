@@ -104,12 +104,14 @@ func TestRepair(t *testing.T) {
 		{"facet by day gone", "facet", "DELETE FROM days WHERE kind = 'decky'"},
 		{"facet of nothing", "facet", "INSERT INTO days VALUES ('service', 1, 'none', x'0007')"},
 		{"profile", "attacker", "UPDATE attackers SET state = x'00' WHERE ip = '192.0.2.3'"},
+		{"profiles", "attacker", "UPDATE attackers SET state = x'00' WHERE ip IN ('192.0.2.3', '192.0.2.4', '192.0.2.5')"},
 		{"profile gone", "attacker", "DELETE FROM attackers WHERE ip = '192.0.2.3'"},
 		{"row of a profile", "attacker", "UPDATE attackers SET event_count = 1, last_seen = 2 WHERE ip = '192.0.2.3'"},
 		{"expired events of a profile", "attacker", "UPDATE attackers SET expired_count = 1 WHERE ip = '192.0.2.3'"},
 		{"profile of another", "attacker", "UPDATE attackers SET state = (SELECT state FROM attackers WHERE ip = '192.0.2.6') WHERE ip = '192.0.2.3'"},
 		{"credential", "credential", "UPDATE credentials SET attackers = 99 WHERE id = 2"},
 		{"times of a credential", "credential", "UPDATE credentials SET times = x'01' WHERE id = 2"},
+		{"times of credentials", "credential", "UPDATE credentials SET times = x'01' WHERE id > 2"},
 		{"too few times of a credential", "credential", "UPDATE credentials SET times = x'070000' WHERE id = 2"},
 		{"index", "integrity", emptyServiceIndex},
 	} {
@@ -163,6 +165,31 @@ func TestRepair_NothingToDo(t *testing.T) {
 	after, err := s.Attackers(ctx, repo.AttackerQuery{Limit: 100})
 	require.NoError(t, err)
 	assert.Equal(t, before, after, "also when it was changed")
+}
+
+// TestRepair_KeepsWhatIsNotStored of the events: a profile that can be read is not made
+// anew when its row is damaged.
+func TestRepair_KeepsWhatIsNotStored(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := open(t, path)
+	b := someEvents(3)
+	b.Events[1].Traits.OSGuess = "Linux"
+	require.NoError(t, s.Commit(ctx, b))
+	id := repo.AttackerUUID("192.0.2.1")
+	want, err := s.Attacker(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, "Linux", want.Behavior.OSGuess)
+	rawSQL(t, path, "UPDATE attackers SET event_count = 9 WHERE ip = '192.0.2.1'")
+	require.NoError(t, s.Repair(ctx))
+	rep, err := s.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, rep.Findings)
+	got, err := s.Attacker(ctx, id)
+	require.NoError(t, err)
+	got.UpdatedAt = want.UpdatedAt
+	assert.Equal(t, want, got)
 }
 
 // TestRepair_IsSeenAtOnce by readers who had asked of what was damaged: what is

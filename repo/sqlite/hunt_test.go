@@ -437,3 +437,22 @@ func TestHunt_CheckAndRepair(t *testing.T) {
 	assert.Positive(t, index(t, s))
 	assertHunt(t, s, kept, f, "and indexed again")
 }
+
+// TestHunt_CountsBesideCommits: a total of rows that have no index yet becomes exact
+// while others come.
+func TestHunt_CountsBesideCommits(t *testing.T) {
+	t.Parallel()
+	s, rows := huntStore(t, sqlite.Options{SearchRows: 12 * 500}, 3000)
+	f := repo.LogFilter{Search: repo.ParseSearch("root")}
+	r := rand.New(rand.NewPCG(5, 6))
+	for asked := 0; ; asked++ {
+		require.Less(t, asked, 10)
+		n, err := s.CountLogs(t.Context(), f)
+		if err == nil {
+			assert.EqualValues(t, len(naive(rows, f)), n)
+			break
+		}
+		require.ErrorIs(t, err, repo.ErrTooBroad)
+		rows = append(rows, fillHunt(t, s, r, 1)...)
+	}
+}

@@ -192,3 +192,16 @@ func TestMigrate_Days(t *testing.T) {
 		assert.Equal(t, "attacker", f.Kind, f.Detail)
 	}
 }
+
+// TestMigrate_ThatFails is no open database: a table is in the way.
+func TestMigrate_ThatFails(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "decnet.db")
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "CREATE TABLE logs (x)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	_, err = Open(t.Context(), Options{Path: path})
+	require.ErrorContains(t, err, "migrate the schema")
+}

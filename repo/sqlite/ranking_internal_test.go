@@ -40,7 +40,7 @@ func TestRanking_AttackersByWeight(t *testing.T) {
 		b.Events = append(b.Events, repo.Event{Log: repo.Log{Time: at, Decky: "d", Service: "ssh", EventType: "e", AttackerIP: ip, Fields: "{}"}})
 	}
 	require.NoError(t, s.Commit(ctx, b))
-	compare := func() {
+	compare := func(distinct func(want, got int64)) {
 		for range 60 {
 			k := ranker{ctx: ctx, span: whole(), limit: 1 + r.IntN(5)}
 			if r.IntN(4) > 0 {
@@ -64,16 +64,37 @@ func TestRanking_AttackersByWeight(t *testing.T) {
 					assert.Equal(t, k.counts[got.List[i].Value], got.List[i].Count)
 				}
 				if open || got.Distinct >= 0 {
-					assert.GreaterOrEqual(t, got.Distinct, want.Distinct)
+					distinct(want.Distinct, got.Distinct)
 				}
 				return nil
 			}))
 		}
 	}
-	compare()
+	compare(func(want, got int64) { assert.Equal(t, want, got) })
 	_, _, err = s.Expire(ctx, start.Add(60*time.Hour), 1000)
 	require.NoError(t, err)
-	compare()
+	compare(func(want, got int64) { assert.GreaterOrEqual(t, got, want) })
+}
+
+// TestRanking_WithinWhatExpired: in a range that begins with a minute of which a part
+// expired, what is left is counted.
+func TestRanking_WithinWhatExpired(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, _ := loggedStore(t, Options{})
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(120)})) // one each second
+	require.NoError(t, s.Commit(ctx, &repo.Batch{Events: bigEvents(120)}))
+	_, _, err := s.Expire(ctx, time.Unix(90, 0), 1000)
+	require.NoError(t, err)
+	require.NoError(t, s.snapshot(ctx, func(tx *sql.Tx) error {
+		k := ranker{ctx: ctx, tx: tx, limit: 200, span: span{minute, repo.MaxUnixNano}}
+		got, err := k.attackersByWeight(rankingWork)
+		assert.Len(t, got.List, 30)
+		for _, r := range got.List {
+			assert.EqualValues(t, 2, r.Count)
+		}
+		return err
+	}))
 }
 
 // TestRanking_GivesUp says so when it may not look at everybody who could lead.
