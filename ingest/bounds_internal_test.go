@@ -3,9 +3,12 @@ package ingest
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -125,6 +128,10 @@ func TestSSHD_TimesPrioritiesAndRepeatsAtTheirBounds(t *testing.T) {
 		require.NoError(t, err, stamp)
 		assert.Equal(t, want, records[0].Event.Time.Format(time.RFC3339), stamp)
 	}
+	for _, year := range []string{"0001", "9999"} {
+		_, err := parsed(t, "sshd", year+"-01-01T00:00:00Z "+connect)
+		require.ErrorContains(t, err, ReasonTimeRange, "it is a time, and no format that is unknown")
+	}
 	for times, want := range map[int]int{1: 1, 2: 2, maxRepeats: maxRepeats, maxRepeats + 1: 1} {
 		records := recordsOf(t, "sshd", fmt.Sprintf("Jan  1 00:00:00 h sshd[1]: message repeated %d times: [ Failed password for root from 203.0.113.5 port 5 ssh2]", times))
 		assert.Len(t, records, want)
@@ -168,6 +175,59 @@ func TestParts_WhatIsSharedAtTheBounds(t *testing.T) {
 	assert.Equal(t, "c", common.members[1].key)
 }
 
+// framesOf reads a connection to its end.
+func framesOf(t *testing.T, maxLine int, r io.Reader) (frames []rawLine) {
+	t.Helper()
+	f := newFrameReader(r, maxLine)
+	for {
+		line, err := f.next()
+		if err == nil || line.size > 0 {
+			frames = append(frames, line)
+		}
+		if err != nil {
+			require.ErrorIs(t, err, io.EOF)
+			return frames
+		}
+	}
+}
+
+func TestFrameReader_TellsWhereAMessageBegins(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string][]string{
+		"5 <abcd\n6 <efghi":   {"2: <abcd", "10: <efghi"},
+		"<abcd\r\n\n<ef\n<gh": {"0: <abcd", "7: ", "8: <ef", "12: <gh"},
+		"12":                  {"0: 12"},
+		"":                    nil,
+	} {
+		var got []string
+		for _, line := range framesOf(t, 100, iotest.OneByteReader(strings.NewReader(sent))) {
+			got = append(got, fmt.Sprintf("%d: %s", line.begin, line.text))
+		}
+		assert.Equal(t, want, got, "%q", sent)
+	}
+}
+
+// TestFrameReader_MemoryIsBounded whatever is sent without an end.
+func TestFrameReader_MemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	const sent = 32 << 20
+	frames := framesOf(t, 100_000, io.LimitReader(endless('x'), sent))
+	require.Len(t, frames, 1)
+	assert.True(t, frames[0].long)
+	assert.EqualValues(t, sent, frames[0].size)
+	assert.Less(t, cap(frames[0].text), 1<<20)
+}
+
+// endless is a stream of one byte.
+type endless byte
+
+func (e endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(e)
+	}
+	return len(p), nil
+}
+
 func TestCut_KeepsSentencesShort(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("x", 40)
@@ -201,6 +261,17 @@ func TestSniff_RarerLines(t *testing.T) {
 		"2020-02-22 03:58:44,0," + id + ",203.0.113.66,1,192.0.2.10,22,ssh,2":               "heralding",
 		"2020-02-22 03:58:44,0," + id + ",203.0.113.66,1,192.0.2.10,22,ssh":                 "",
 		"a,b,c,d,e,f,g,h,i": "",
+		`{"timestamp":"2026-04-14T09:00:00Z","event_type":"packetinfo","flow_id":1,"proto":"TCP"}`:       "suricata",
+		`{"timestamp":"2026-04-14T09:00:00Z","event_type":"packetinfo","proto":"TCP"}`:                   "",
+		`{"timestamp":"2026-04-14T09:00:00Z","event_type":"packetinfo","flow_id":1}`:                     "",
+		`{"event_type":"alert","alert":{}}`:                                                              "",
+		"<134>1 2026-04-14T09:00:00Z web http - request - GET /":                                         "syslog",
+		"<13>1 2026-04-14T09:00:00Z web http - request - GET /":                                          "",
+		"<134>1 2026-04-14T09:00:00Z web http 12 request - GET /":                                        "",
+		"<14>1 2026-04-14T09:00:00Z web bash 12 - - CMD uid=0 pwd=/ cmd=id":                              "syslog",
+		"<14>1 2026-04-14T09:00:00Z web bash 12 - - echo":                                                "",
+		"<86>1 2026-04-14T09:00:00Z web login 12 - -  FAILED LOGIN":                                      "syslog",
+		"<86>1 2026-04-14T09:00:00Z web login 12 - - FAILED LOGIN":                                       "sshd",
 		`{"category":"ssh","date":"2026-04-14T09:00:00Z","sensor":"services","source-ip":"203.0.113.5"}`: "honeytrap-go",
 		`{"category":"heartbeat","date":"2026-04-14T09:00:00Z","sensor":"services","type":"info"}`:       "honeytrap-go",
 		`{"category":"ssh","date":"2026-04-14T09:00:00Z","sensor":"services"}`:                           "",
@@ -245,6 +316,7 @@ func TestJSON_AgreesWithTheStandardLibrary(t *testing.T) {
 		text := "a" + string([]byte{byte(b)}) + "z"
 		var got string
 		require.NoError(t, json.Unmarshal(quote(text), &got))
+		require.True(t, utf8.Valid(quote(text)))
 		assert.Equal(t, strings.ToValidUTF8(text, "\uFFFD"), got)
 	}
 }

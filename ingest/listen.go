@@ -231,7 +231,7 @@ func (f *frameReader) beginsCounted() (bool, error) {
 	for n := 1; n <= maxCountDigits+1; n++ {
 		b, err := f.r.Peek(n)
 		if err != nil {
-			if len(b) > 0 && errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) {
 				return false, nil
 			}
 			return false, err

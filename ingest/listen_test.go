@@ -27,6 +27,8 @@ import (
 type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}
+	// failures is how often Accept fails before it works.
+	failures int
 }
 
 func newPipeListener() *pipeListener {
@@ -34,6 +36,9 @@ func newPipeListener() *pipeListener {
 }
 
 func (l *pipeListener) Accept() (net.Conn, error) {
+	if l.failures--; l.failures >= 0 {
+		return nil, errSink
+	}
 	select {
 	case c := <-l.conns:
 		return c, nil
@@ -272,6 +277,24 @@ func testLostCount(t *testing.T, next string) {
 	})
 }
 
+func TestSyslog_AListenerThatFailsIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, _ string) {
+		t.Helper()
+		sink, l := newMemSink(), newPipeListener()
+		l.failures = 3
+		begin := time.Now()
+		p := accepting(t, sink, func(o *ingest.Options) { o.Syslog.Listener = l })
+		conn := l.dial()
+		assert.Positive(t, time.Since(begin), "and left alone between")
+		sendTo(t, conn, decoyMessage(1)+"\n")
+		p.settle()
+		assert.Equal(t, []string{decoyMessage(1)}, sink.raws())
+		require.NoError(t, conn.Close())
+		p.finish(t)
+	})
+}
+
 func TestSyslog_ConnectionsAreBoundedAndEndWhenSilent(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, _ string) {
@@ -295,6 +318,24 @@ func TestSyslog_ConnectionsAreBoundedAndEndWhenSilent(t *testing.T) {
 		sendTo(t, fourth, decoyMessage(2)+"\n")
 		p.settle()
 		assert.Len(t, sink.events, 6)
+		p.finish(t)
+	})
+}
+
+func TestSyslog_APeerIsConnectedUntilItsLastConnectionEnds(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, _ string) {
+		t.Helper()
+		p, l := receiving(t, newMemSink(), nil)
+		conns := []net.Conn{l.dial(), l.dial(), l.dial()}
+		for i, conn := range conns {
+			p.settle()
+			require.Len(t, p.in.IngestStatus().Sources, 1)
+			assert.Equal(t, "connected", p.in.IngestStatus().Sources[0].State, "%d have ended", i)
+			require.NoError(t, conn.Close())
+		}
+		p.settle()
+		assert.Equal(t, "idle", p.in.IngestStatus().Sources[0].State)
 		p.finish(t)
 	})
 }

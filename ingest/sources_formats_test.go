@@ -20,9 +20,13 @@ func TestSniff_EveryLineOfTheRestIsItsOwn(t *testing.T) {
 			continue
 		}
 		known := 0
-		for _, line := range append(captureLines(t, format.Name), vectorLines(t, format.Name)...) {
+		captures := captureLines(t, format.Name)
+		for i, line := range append(captures, vectorLines(t, format.Name)...) {
 			records, _ := format.Parse(line)
 			got, found := sniff(formats, line)
+			if len(records) > 0 && i < len(captures) && format.Name != "zeek" { // whose notices may be anybody's
+				assert.True(t, found, "nobody knows %.200s", line)
+			}
 			if found && len(records) > 0 {
 				known++
 				assert.Equal(t, format.Name, got.Name, "%.200s", line)

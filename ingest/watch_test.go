@@ -165,9 +165,10 @@ func TestStdin_IsReadToItsEnd(t *testing.T) {
 	t.Parallel()
 	sink := newMemSink()
 	st := ingestAll(t, ingest.Options{
-		Sink: sink, Stdin: strings.NewReader(text(0, 1000) + "hello\n" + event(1000)), Sources: []ingest.Source{{Path: "-"}},
+		Sink: sink, Stdin: strings.NewReader(text(0, 1000) + "hello\n" + event(1000)), Sources: []ingest.Source{{Path: "-"}}, BatchSize: 10,
 	})
 	assert.Equal(t, events(0, 1001), sink.raws())
+	assert.LessOrEqual(t, slices.Max(sink.sizes), 10)
 	assert.Equal(t, ingest.Counts{Lines: 1002, Accepted: 1001, Rejected: 1}, st.Counts)
 	assert.Equal(t, ingest.StateDone, st.Sources[0].State)
 	assert.Equal(t, ingest.KindStdin, st.Sources[0].Kind)
