@@ -137,3 +137,22 @@ func TestKeys_AreForgotten(t *testing.T) {
 	_, err = s.Receipt(ctx, "s", "four")
 	require.ErrorIs(t, err, repo.ErrNotFound)
 }
+
+// TestKeys_AreForgottenWithoutReceipts, too: not all who send keys want an answer.
+func TestKeys_AreForgottenWithoutReceipts(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	s := clone(t, template(t), sqlite.Options{Now: func() time.Time { return now }})
+	send := func(key string) int64 {
+		b := someEvents(1)
+		b.Events[0].Key = []byte(key)
+		require.NoError(t, s.Commit(ctx, b))
+		return b.Events[0].ID
+	}
+	require.Positive(t, send("one"))
+	require.Zero(t, send("one"))
+	now = now.Add(repo.ReceiptLifetime + 1)
+	require.Positive(t, send("two"))
+	require.Positive(t, send("one"))
+}
