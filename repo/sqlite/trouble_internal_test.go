@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,8 +77,11 @@ func TestTrouble_ADamagedFileIsNamed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "decnet.db")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("this is no database ", 500)), 0o600))
-	_, err := Open(t.Context(), Options{Path: path})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := Open(ctx, Options{Path: path, BusyTimeout: time.Hour})
 	require.ErrorIs(t, err, repo.ErrCorrupt)
+	require.NoError(t, ctx.Err(), "at once: it gets no better by waiting")
 }
 
 // TestTrouble_AReadOnlyDatabase is what a file system does that was remounted
