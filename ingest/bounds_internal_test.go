@@ -111,6 +111,17 @@ func TestOpenCanary_LogTypesAtTheirBounds(t *testing.T) {
 	}
 }
 
+func TestOpenCanary_HeadersAtTheirBounds(t *testing.T) {
+	t.Parallel()
+	line := `{"logtype":3000,"logdata":{},"node_id":"oc","src_host":"203.0.113.5","utc_time":"2026-04-14 09:00:00"}`
+	longest := "Jan  1 00:00:00 "
+	longest += strings.Repeat("x", maxCanaryHeader-len(longest)-1) + " "
+	for header, want := range map[string]bool{"": true, "  ": true, longest: true, "x" + longest: false, longest[:16] + "x" + longest[16:]: false} {
+		_, err := parsed(t, "opencanary", header+line)
+		assert.Equal(t, want, err == nil, "%d bytes %.20s", len(header), header)
+	}
+}
+
 func TestSSHD_TimesPrioritiesAndRepeatsAtTheirBounds(t *testing.T) {
 	t.Parallel()
 	const connect = "h sshd[1]: Connection from 203.0.113.5 port 5"
@@ -128,6 +139,14 @@ func TestSSHD_TimesPrioritiesAndRepeatsAtTheirBounds(t *testing.T) {
 		require.NoError(t, err, stamp)
 		assert.Equal(t, want, records[0].Event.Time.Format(time.RFC3339), stamp)
 	}
+	for place, want := range map[string]string{
+		"203.0.113.5 port 5": "203.0.113.5", "invalid user x 203.0.113.5 port 5": "203.0.113.5",
+		"invalid user 192.0.2.1 port 7: x 203.0.113.5 port 5": "Unknown",
+	} {
+		e := recordsOf(t, "sshd", "Jan  1 00:00:00 h sshd[1]: Disconnecting "+place+": Too many authentication failures [preauth]")[0].Event
+		assert.Equal(t, want, e.AttackerIP, place)
+		assert.Equal(t, want != "Unknown", e.EventType == "disconnecting", place)
+	}
 	for _, year := range []string{"0001", "9999"} {
 		_, err := parsed(t, "sshd", year+"-01-01T00:00:00Z "+connect)
 		require.ErrorContains(t, err, ReasonTimeRange, "it is a time, and no format that is unknown")
@@ -137,6 +156,16 @@ func TestSSHD_TimesPrioritiesAndRepeatsAtTheirBounds(t *testing.T) {
 		assert.Len(t, records, want)
 		assert.Equal(t, "login_failed", records[0].Event.EventType)
 		assert.Equal(t, times > 1, strings.Contains(records[0].Event.Fields, `"repeated":`))
+	}
+}
+
+// TestSyslogLine_OnlyTheProbersTargetIsTheAttacker: who connects to a decoy is, of
+// whatever it says that the aim was.
+func TestSyslogLine_OnlyTheProbersTargetIsTheAttacker(t *testing.T) {
+	t.Parallel()
+	for service, want := range map[string]string{"prober": "203.0.113.5", "http": "198.51.100.1"} {
+		e := recordsOf(t, "syslog", "<134>1 2026-04-14T09:00:00Z d "+service+` - scan [decnet@55555 src_ip="198.51.100.1" target_ip="203.0.113.5"]`)[0].Event
+		assert.Equal(t, want, e.AttackerIP, service)
 	}
 }
 

@@ -42,5 +42,7 @@ func TestLag_OfBusySource(t *testing.T) {
 	assert.Zero(t, behind(500, 0), "another file, that came now")
 	now = now.Add(time.Minute)
 	assert.Equal(t, time.Minute, behind(500, 100))
+	now = now.Add(time.Hour)
+	assert.Zero(t, behind(400, 100), "another one, while the last was not stored")
 	assert.Zero(t, behind(500, 500))
 }

@@ -123,6 +123,19 @@ func TestPush_TellsWhatBecameOfEachLine(t *testing.T) {
 	})
 }
 
+func TestPush_TheLongestLineIsTaken(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, _ string) {
+		t.Helper()
+		p := accepting(t, newMemSink(), func(o *ingest.Options) { o.MaxLine = len(event(1)) })
+		receipt := p.push(t, pushOf("", event(1), event(2)))
+		assert.EqualValues(t, 1, receipt.Accepted)
+		require.Len(t, receipt.Rejects, 1)
+		assert.Equal(t, ingest.ReasonLineTooLong, receipt.Rejects[0].Reason)
+		p.finish(t)
+	})
+}
+
 // TestPush_IsAnsweredAtOnce: one who pushes waits for the answer, so that the
 // batch waits for no company.
 func TestPush_IsAnsweredAtOnce(t *testing.T) {
@@ -216,6 +229,7 @@ func TestPush_TheSameKeyAtTheSameTime(t *testing.T) {
 			assert.EqualValues(t, 2, (<-answers).Accepted)
 		}
 		assert.Len(t, sink.events, 2)
+		assert.Zero(t, p.in.Status().Retries, "no batch holds the key twice")
 		p.finish(t)
 	})
 }

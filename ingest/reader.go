@@ -84,12 +84,11 @@ func (r *reader) end(ctx context.Context) {
 	}
 }
 
+// setState notes a state in which nothing is wrong; where something is, fail
+// notes it.
 func (r *reader) setState(state State, note string) {
 	r.in.status.source(r.index, func(s *SourceStatus) {
-		s.State, s.Note = state, note
-		if state != StateFailed {
-			s.LastError = ""
-		}
+		s.State, s.Note, s.LastError = state, note, ""
 	})
 }
 

@@ -32,6 +32,7 @@ func TestFollow_RenameKeepsWhatTheOldFileStillGets(t *testing.T) {
 		p.settle()
 		assert.Equal(t, events(0, 5), p.sink.raws(), "a renamed file is still followed")
 		assert.Contains(t, p.in.Status().Sources[0].Note, "renamed")
+		assert.Empty(t, p.in.IngestStatus().Sources[0].Problem, "nothing is wrong")
 
 		write(t, path, "")
 		addTo(t, old, text(5, 7)+event(7)) // the last one without its end
@@ -52,6 +53,7 @@ func TestFollow_CopyTruncate(t *testing.T) {
 		next int  // lines of the new content
 	}{
 		"shorter": {next: 1}, "longer": {next: 40}, "late": {late: true, next: 1}, "late and longer": {late: true, next: 40},
+		"longer than what is read at once": {next: 2500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,6 +143,7 @@ func TestFollow_DeleteAndRecreate(t *testing.T) {
 		p := start(t, newMemSink(), path)
 		<-p.in.CaughtUp() // nothing there is nothing to wait for
 		assert.Equal(t, ingest.StateWaiting, p.in.Status().Sources[0].State)
+		assert.Contains(t, p.in.IngestStatus().Sources[0].Problem, "does not exist")
 		require.NoError(t, p.in.Health())
 		for n := range 5 {
 			write(t, path, text(n*4, n*4+4))

@@ -179,9 +179,30 @@ func TestFollow_RecoversFromAFault(t *testing.T) {
 		write(t, path, text(0, 3))
 		p.settle()
 		require.NoError(t, p.in.Health())
+		assert.Empty(t, p.in.Status().Sources[0].LastError)
 		assert.Equal(t, events(0, 3), p.sink.raws())
 		p.finish(t)
 	})
+}
+
+// TestSources_RelativePaths: a position is found again from another working directory.
+func TestSources_RelativePaths(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log.json")
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	relative, err := filepath.Rel(here, path)
+	require.NoError(t, err)
+	for _, name := range []string{relative, filepath.Dir(relative)} {
+		write(t, path, text(0, 3))
+		sink := newMemSink()
+		ingestAll(t, ingest.Options{Sink: sink, Sources: []ingest.Source{{Path: name}}})
+		assert.Equal(t, events(0, 3), sink.raws())
+		positions, err := sink.Positions(t.Context())
+		require.NoError(t, err)
+		require.Len(t, positions, 1)
+		assert.Equal(t, path, positions[0].Path, name)
+	}
 }
 
 // TestOnce_FilesAreReadInTheirOrder matters where a session spans two files.

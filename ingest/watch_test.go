@@ -165,15 +165,16 @@ func TestStdin_IsReadToItsEnd(t *testing.T) {
 	t.Parallel()
 	sink := newMemSink()
 	st := ingestAll(t, ingest.Options{
-		Sink: sink, Stdin: strings.NewReader(text(0, 1000) + "hello\n" + event(1000)), Sources: []ingest.Source{{Path: "-"}}, BatchSize: 10,
+		Sink: sink, Stdin: strings.NewReader(text(0, 4000) + "hello\n" + event(4000)), Sources: []ingest.Source{{Path: "-"}}, BatchSize: 10,
 	})
-	assert.Equal(t, events(0, 1001), sink.raws())
+	assert.Equal(t, events(0, 4001), sink.raws())
 	assert.LessOrEqual(t, slices.Max(sink.sizes), 10)
-	assert.Equal(t, ingest.Counts{Lines: 1002, Accepted: 1001, Rejected: 1}, st.Counts)
+	assert.Equal(t, ingest.Counts{Lines: 4002, Accepted: 4001, Rejected: 1}, st.Counts)
 	assert.Equal(t, ingest.StateDone, st.Sources[0].State)
 	assert.Equal(t, ingest.KindStdin, st.Sources[0].Kind)
+	assert.Equal(t, "decnet", st.Sources[0].Format)
 	require.Len(t, sink.rejects, 1)
-	assert.EqualValues(t, len(text(0, 1000)), sink.rejects[0].Offset)
+	assert.EqualValues(t, len(text(0, 4000)), sink.rejects[0].Offset)
 }
 
 func TestStdin_ASilentOneKeepsNobodyWaiting(t *testing.T) {
