@@ -128,7 +128,9 @@ func TestHub_KeepsWhatItPromises(t *testing.T) {
 func TestHub_AllOfARowTakesRoom(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", hubBytes/4-1024) // it is kept as it came, and as it is sent
-	for name, row := range map[string]repo.Log{"the line": {RawLine: large}, "the fields": {Fields: large}, "the message": {Msg: large}} {
+	for name, row := range map[string]repo.Log{
+		"the line": {RawLine: large}, "the fields": {Fields: large}, "the message": {Msg: large}, "the original": {Original: []byte(large + large)},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &Server{hub: bareHub()}
