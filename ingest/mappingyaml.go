@@ -366,7 +366,7 @@ func eachKey(n *yaml.Node, visit func(key string, n *yaml.Node) error) error {
 		return errAt(n, "keys and values are expected here")
 	}
 	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i < len(n.Content); i += 2 {
 		key, err := textOf(n.Content[i])
 		if err != nil {
 			return err

@@ -98,6 +98,30 @@ func TestDirectory_SilentFilesAreClosedAndLookedAtOn(t *testing.T) {
 	})
 }
 
+// TestDirectory_AFileThatWentAndCameIsAnother, even one of the same length and age.
+func TestDirectory_AFileThatWentAndCameIsAnother(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, dir string) {
+		t.Helper()
+		long := time.Now().Add(-24 * time.Hour)
+		put := func(name, content string) {
+			path := filepath.Join(dir, name)
+			write(t, path, content)
+			require.NoError(t, os.Chtimes(path, long, long))
+		}
+		put("stays.json", text(0, 1))
+		put("log.json", text(197, 198))
+		p := start(t, newMemSink(), dir)
+		p.settle()
+		require.NoError(t, os.Remove(filepath.Join(dir, "log.json")))
+		p.settle()
+		put("log.json", text(294, 295))
+		p.settle()
+		p.finish(t)
+		assert.ElementsMatch(t, []string{event(0), event(197), event(294)}, p.sink.raws())
+	})
+}
+
 // TestDirectory_OpensSoManyFilesAndReadsTheOthers, those written last first, and
 // never more at the same time.
 func TestDirectory_OpensSoManyFilesAndReadsTheOthers(t *testing.T) {

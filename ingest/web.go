@@ -142,7 +142,7 @@ func cutRequest(s string) (request, rest string, ok bool) {
 // protocol) is kept whole.
 func webRequest(s string, fields *object) {
 	begin, end := strings.IndexByte(s, ' '), strings.LastIndexByte(s, ' ')
-	if begin <= 0 || begin == end || !webVersion.MatchString(s[end+1:]) || !webMethod.MatchString(s[:begin]) {
+	if begin == end || !webVersion.MatchString(s[end+1:]) || !webMethod.MatchString(s[:begin]) {
 		fields.set("request", quote(unescapeLog(s)))
 		return
 	}
