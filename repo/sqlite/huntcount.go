@@ -38,11 +38,17 @@ type searchCount struct {
 	segments map[int64]segmentCount
 	// sum is of all segments of a version; 0 is no version.
 	version, sum int64
-	// leftOver says that some segments were not counted at last.
+	// leftOver says that some segments were not counted at last, and partly what was:
+	// those who may not count need not add it up.
 	leftOver bool
+	partly   partialCount
 	// tail is of the rows between two ids, while so many had been removed.
 	tail segmentCount
 }
+
+// partialCount is of the segments of a version, as many as were counted, while so many
+// rows had been removed.
+type partialCount struct{ version, removed, rows int64 }
 
 type segmentCount struct{ first, last, removed, rows int64 }
 
@@ -118,10 +124,26 @@ func (c *searchCount) setTotal(version, sum int64) {
 	}
 }
 
-func (c *searchCount) setLeftOver(left bool) {
+func (c *searchCount) allCounted() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leftOver = left
+	c.leftOver = false
+}
+
+// setPartly remembers what was counted of all segments, which were not all.
+func (c *searchCount) setPartly(n partialCount) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leftOver, c.partly = true, n
+}
+
+// counted returns what was counted at last, where a request that sees a version of
+// the segments, and so many rows removed, would count no less.
+func (c *searchCount) counted(version, removed int64) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.partly
+	return n.rows, c.leftOver && n.version <= version && n.removed == removed
 }
 
 // behind returns how many rows were counted of those behind the segments, and the
@@ -181,6 +203,9 @@ func (h *hunt) countAll(ctx context.Context, m countMemory, hasTurn bool) (int64
 	case h.await(ctx, m.own):
 		defer m.own.give()
 	default:
+		if sum, ok := m.own.counted(h.version, h.removed); ok {
+			return tail + sum, repo.ErrTooBroad
+		}
 		h.left = 0
 	}
 	sum, counted, err := h.countSegments(m)
@@ -188,11 +213,11 @@ func (h *hunt) countAll(ctx context.Context, m countMemory, hasTurn bool) (int64
 		return 0, err
 	}
 	if !all || !counted {
-		m.own.setLeftOver(true)
+		m.own.setPartly(partialCount{h.version, h.removed, sum})
 		return tail + sum, repo.ErrTooBroad
 	}
 	m.own.setTotal(h.version, sum)
-	m.own.setLeftOver(false)
+	m.own.allCounted()
 	return tail + sum, nil
 }
 
