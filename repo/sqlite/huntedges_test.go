@@ -107,3 +107,29 @@ func TestHunt_ListOfSegmentsIsRemembered(t *testing.T) {
 	f.Search = repo.Contains{Text: "and a needle"}
 	assertNeedles(t, s, f, 5000, 7)
 }
+
+// TestHunt_WordsThatAreRareTogether are found though each of them is in too many rows to
+// be read.
+func TestHunt_WordsThatAreRareTogether(t *testing.T) {
+	t.Parallel()
+	s := clone(t, template(t), sqlite.Options{SearchRows: 2000})
+	b := &repo.Batch{}
+	for id := range 2*4096 + 1 {
+		text := []string{"an apple", "a berry"}[(id+1)/16%2] // ids begin at 1
+		if id == 100 {
+			text = "an apple, a berry"
+		}
+		b.Events = append(b.Events, repo.Event{Log: repo.Log{
+			Time: huntDay().Add(time.Duration(id) * time.Second), AttackerIP: repo.UnknownAttacker, RawLine: text, Fields: "{}",
+		}})
+	}
+	require.NoError(t, s.Commit(t.Context(), b))
+	require.Equal(t, 2, index(t, s))
+	f := repo.LogFilter{Search: repo.Contains{Text: "berry"}}
+	_, err := s.Logs(t.Context(), repo.LogQuery{LogFilter: f, Limit: 20, Offset: farAway})
+	require.ErrorIs(t, err, repo.ErrTooBroad)
+	f.Search = repo.And{repo.Contains{Text: "apple"}, repo.Contains{Text: "berry"}}
+	page, err := s.Logs(t.Context(), repo.LogQuery{LogFilter: f, Limit: 20})
+	require.NoError(t, err)
+	assert.Equal(t, []int64{b.Events[100].ID}, ids(page))
+}
