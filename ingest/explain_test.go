@@ -36,6 +36,19 @@ func TestExplain_TellsWhatBecomesOfALineOrWhyNothingDoes(t *testing.T) {
 			line:  strings.Replace(login, "203.0.113.45", "192.168.1.7", 1),
 			notes: []string{"192.168.1.7 is private"},
 		},
+		"an attacker behind a proxy": {line: strings.Replace(login, "203.0.113.45", "127.0.0.1", 1), notes: []string{"127.0.0.1 is of the decoy itself"}},
+		"an attacker at no address":  {line: strings.Replace(login, "203.0.113.45", "0.0.0.0", 1), notes: []string{"0.0.0.0 is unspecified"}},
+		"a time that lacks the year": {
+			line: "Feb  1 00:00:00 h sshd[1]: Failed password for root from 203.0.113.5 port 5 ssh2", notes: []string{"no year and no zone"},
+		},
+		"the pot's own": {
+			line: `{"connection":{"protocol":"ftpd","transport":"tcp","type":"listen"},"src_ip":"","src_hostname":"","timestamp":"2025-10-24T08:53:37"}`,
+			check: func(t *testing.T, x repo.Explanation) {
+				t.Helper()
+				assert.Equal(t, ingest.IgnoredOwnConnection, x.Ignored)
+				assert.NotEmpty(t, x.Detail)
+			},
+		},
 		"a command": {
 			line: cowrieLine("s1", "command.input", `,"input":"id"`, 2),
 			check: func(t *testing.T, x repo.Explanation) {

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -8,6 +9,23 @@ import (
 
 	"decnet/ingest"
 )
+
+// TestIgnore_ThePortThatAnEventItselfTells counts where no session does.
+func TestIgnore_ThePortThatAnEventItselfTells(t *testing.T) {
+	t.Parallel()
+	rule, err := ingest.ParseIgnoreRule("port=445")
+	require.NoError(t, err)
+	in, err := ingest.New(ingest.Options{Sink: newMemSink(), Ignore: []ingest.IgnoreRule{rule}})
+	require.NoError(t, err)
+	for fields, kept := range map[string]bool{
+		`"dst_port":"445"`: false, `"dest_port":445`: false, `"dst_port":"x","server_port":"445"`: false,
+		`"dst_port":"22","port":"445"`: true, `"port":"65981"`: true, `"port":"-445"`: true, `"src_port":"445"`: true, ``: true,
+	} {
+		x := in.Explain([]byte(strings.Replace(event(1), `"n":1,"pad":"x"`, fields, 1)), "")
+		assert.Equal(t, kept, x.Ignored == "", fields)
+		assert.Equal(t, kept, len(x.Events) == 1, fields)
+	}
+}
 
 func TestIgnore_RulesNameEvents(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,6 +71,22 @@ Traceback (most recent call last):
 		`mypot ftp mypot_file 203.0.113.5 {"filename":null,"sha256":"cd","size":0,"url":null}`,
 		"mypot ssh disconnect 203.0.113.5",
 	}, got)
+}
+
+// TestLoadMapping_WhatIsMadeOfATime and of a decky, which columns hold: then the
+// fields keep the line's own text.
+func TestLoadMapping_WhatIsMadeOfATime(t *testing.T) {
+	t.Parallel()
+	format, err := ingest.LoadMapping([]byte("name: x\nsniff: [when]\ntime: {path: when, extract: '^at (.*)$'}\n" +
+		"decky: {path: host, slug: true}\nservice: {const: s}\nevent: {const: e}\nattacker: a\n"))
+	require.NoError(t, err)
+	records, err := format.Parse([]byte(`{"when":"at 2026-04-14T09:00:00Z","host":"A-1"}`))
+	require.NoError(t, err)
+	assert.Equal(t, time.Date(2026, time.April, 14, 9, 0, 0, 0, time.UTC), records[0].Event.Time)
+	assert.Equal(t, "a_1", records[0].Event.Decky)
+	assert.JSONEq(t, `{"when":"at 2026-04-14T09:00:00Z","host":"A-1"}`, records[0].Event.Fields)
+	_, err = format.Parse([]byte(`{"when":"2026-04-14T09:00:00Z"}`))
+	require.ErrorContains(t, err, ingest.ReasonNoTimestamp)
 }
 
 func TestLoadMapping_MistakesAreToldWithTheirLine(t *testing.T) {
